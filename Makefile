@@ -31,6 +31,10 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUTF8 := 1
 # Nobody else's packages, and no other environment's idea of where to install.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PIP_TARGET PIP_PREFIX PIP_USER
+# An empty HOME would have pip and npm keep their caches in a folder called ~; without one they ask the system.
+ifeq ($(strip $(HOME)),)
+unexport HOME
+endif
 
 define check-python
 [ -n "$(PYTHON)" ] || { \
@@ -69,7 +73,7 @@ lint: $(READY) ## ruff, mypy --strict and the import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: format
 format: $(READY) ## formats the code and mends what ruff can mend
