@@ -1,0 +1,97 @@
+"""The one family of exceptions: what failed, what to type next, and the exit code that says so.
+
+Every error that a person may see is a `CtoError`. Third-party errors are translated into one at the door where
+they come in. Printing is left to the command line's boundary.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command. They are an API."""
+
+    OK = 0  # approved, or done
+    NOT_APPROVED = 1  # revise, gate closed
+    USAGE = 2  # usage, configuration or place
+    INCONCLUSIVE = 3  # inconclusive, or a tool failed
+    ABORT = 4  # the reviewer said abort
+    ESCALATED = 5  # a human is asked
+    INTERRUPTED = 130  # Ctrl-C
+
+
+class CtoError(Exception):
+    """Something failed and a person should read about it.
+
+    `message` is one plain sentence about what failed, `hint` what to type next (it is printed after "Next:"), `code`
+    a stable word for programs (snake_case).
+    """
+
+    exit_code = ExitCode.INCONCLUSIVE
+    code = "failed"
+
+    def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code:
+            self.code = code
+
+
+class UsageError(CtoError):
+    """The command cannot be carried out as asked, or not here: wrong arguments, configuration or place."""
+
+    exit_code = ExitCode.USAGE
+    code = "usage"
+
+
+class PolicyError(UsageError):
+    """The policy, or the user's configuration of it, cannot be read or says something impossible."""
+
+    code = "policy"
+
+
+class ToolError(CtoError):
+    """A tool that we rely on (git, Codex, a forge) failed, or its state is not one we can work from."""
+
+    code = "tool_failed"
+
+
+class GitError(ToolError):
+    """git failed. `argv` may be shown; the environment never is."""
+
+    code = "git_failed"
+
+    def __init__(
+        self, message: str, hint: str = "", *, argv: tuple[str, ...] = (), stderr: str = "", code: str = ""
+    ) -> None:
+        super().__init__(message, hint, code=code)
+        self.argv = argv
+        self.stderr = stderr
+
+
+class InconclusiveError(CtoError):
+    """The question could not be answered. Never a verdict: it approves nothing and records nothing."""
+
+    code = "inconclusive"
+
+
+class EscalatedError(CtoError):
+    """The series has stopped and waits for a human."""
+
+    exit_code = ExitCode.ESCALATED
+    code = "escalated"
+
+
+class AbortedError(CtoError):
+    """The reviewer said abort and no human has said to go on."""
+
+    exit_code = ExitCode.ABORT
+    code = "aborted"
+
+
+class BugError(CtoError):
+    """A mistake of git-cto itself."""
+
+    code = "bug"

@@ -1,0 +1,174 @@
+"""The gate: may this change be merged, and if not, why and what to do next. Pure; everything it knows is passed in.
+
+Open only if a trusted approval (or a human's override) covers exactly this change for this target, no later refusal
+stands, and nothing of the change lay outside the reviewer's sight under today's policy. Everything else is closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.gate.digests import plan_digest
+from git_cto.gate.globs import matches
+from git_cto.gate.rounds import in_order
+from git_cto.gate.rule import coverage_gaps, judge
+from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from git_cto.gate.policy import Policy
+    from git_cto.gate.rounds import Standing
+    from git_cto.model import Change, Target
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found out about a change besides its records."""
+
+    target: Target
+    conflicts: tuple[str, ...] = ()  # paths that conflict with the target
+    commits_since: int | None = None  # commits after the last judged one, where that is an ancestor
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The gate's answer. `reasons` are sentences, `next_step` what to type; `by` is the record that opened it."""
+
+    allowed: bool
+    reasons: tuple[str, ...]
+    next_step: str = ""
+    by: Record | None = None
+    plan: Plan | None = None
+
+
+def decide(
+    change: Change, facts: Facts, records: Iterable[Record], standing: Standing | None, policy: Policy
+) -> Decision:
+    """Whether `change` may be merged into the target.
+
+    `records` are all that were found for its head, its content and its series; what is about something else is
+    ignored. `standing` is where the change's series stands, where it has one.
+    """
+    known = list(records)
+    if policy.gate.trust == "signed":
+        known = [record for record in known if record.signers]
+    about = [record for record in in_order(known) if _covers(record, change, facts.target)]
+    if facts.conflicts:
+        some = ", ".join(facts.conflicts[:3])
+        return Decision(
+            False,
+            (f"It conflicts with {facts.target.name}: {some}.",),
+            f"git merge {facts.target.name}, then git cto review",
+        )
+    if not about:
+        return _unjudged(change, facts, standing, policy)
+    return _by_latest(change, about, known, policy)
+
+
+def _covers(record: Record, change: Change, target: Target) -> bool:
+    return (
+        isinstance(record.body, VerdictRecord | OverrideRecord)
+        and record.subject.change == change.id
+        and record.subject.sha256 == change.sha256
+        and record.body.target == target.ref
+    )
+
+
+def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record], policy: Policy) -> Decision:
+    latest = about[-1]
+    if isinstance(latest.body, OverrideRecord):
+        who = latest.body.actor.name
+        return Decision(True, (f"{who} overrode the gate for exactly this change: {latest.body.reason}",), by=latest)
+    verdict = latest.body
+    assert isinstance(verdict, VerdictRecord)  # noqa: S101 -- `_covers` lets nothing else through
+    plan = _plan_of(verdict, known)
+    if verdict.verdict != "approve":
+        return Decision(
+            False,
+            (f"Round {verdict.round} said {verdict.verdict}: {_first(verdict)}",),
+            "fix it, then git cto review",
+            plan=plan,
+        )
+    doubts = _doubts(change, verdict, plan, policy)
+    if doubts:
+        return Decision(False, tuple(doubts), "git cto review again, or git cto override --reason TEXT", plan=plan)
+    touched = [file.name for file in change.files if matches(file.name, policy.gate.all_control_paths)]
+    overridden = any(isinstance(record.body, OverrideRecord) for record in about)
+    if touched and not overridden:
+        some = ", ".join(touched[:3])
+        return Decision(
+            False,
+            (f"It changes what the gate itself rests on ({some}): a human has to agree as well.",),
+            "git cto override --reason TEXT",
+            plan=plan,
+        )
+    return Decision(True, (_opened(verdict),), by=latest, plan=plan)
+
+
+def _plan_of(verdict: VerdictRecord, known: Sequence[Record]) -> Plan | None:
+    """The plan whose digest the verdict names, where it is among the records found."""
+    for record in known:
+        if isinstance(record.body, PlanRecord) and plan_digest(record.body.plan) == verdict.digests.plan:
+            return record.body.plan
+    return None
+
+
+def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: Policy) -> list[str]:
+    """Why an approval does not hold today: judged again from what it recorded, under the policy of today."""
+    doubts = []
+    allowed = policy.review.allowed_models
+    if allowed is not None and verdict.engine.model not in allowed:
+        doubts.append(f"It was approved by {verdict.engine.model}, which the policy does not allow.")
+    if verdict.coverage.files != len(change.files):
+        doubts.append("The approval's coverage does not fit the change.")
+    if verdict.digests.plan and plan is None:
+        doubts.append("The plan that it was approved for is not in the ledger (git cto sync fetches it).")
+    gaps = coverage_gaps(verdict.coverage, policy)
+    doubts += [f"The reviewer did not see all of it: {gap}." for gap in gaps]
+    judged = judge(
+        verdict.review,
+        plan=plan,
+        prior=verdict.carried,
+        coverage=verdict.coverage,
+        commands=verdict.commands,
+        suspicions=[one for one in verdict.suspicions if not matches(one.path, policy.review.suspicious_ok)],
+        policy=policy,
+    )
+    if judged.verdict != "approve" and not gaps:
+        because = "; ".join(judged.downgrades) or f"the model said {judged.verdict}"
+        doubts.append(f"Its record says approve, but the rule does not: {because}.")
+    return doubts
+
+
+def _first(verdict: VerdictRecord) -> str:
+    text = verdict.review.reason or verdict.review.summary
+    if verdict.model_verdict != verdict.verdict and verdict.downgrades:
+        text = "; ".join(verdict.downgrades)
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _opened(verdict: VerdictRecord) -> str:
+    engine = f"{verdict.engine.model} ({verdict.engine.engine.capitalize()} {verdict.engine.version})"
+    tasks = f", {verdict.tasks} of {verdict.tasks} tasks" if verdict.tasks else ""
+    return f"Approved in round {verdict.round} by {engine}{tasks}."
+
+
+def _unjudged(change: Change, facts: Facts, standing: Standing | None, policy: Policy) -> Decision:
+    """Closed, because nobody judged exactly this: say what was judged last and what came after it."""
+    reasons = [f"{change.head[:12]} has no approval for {facts.target.name}."]
+    next_step = "git cto review"
+    latest = standing.latest if standing else None
+    if standing and latest and isinstance(latest.body, VerdictRecord):
+        body = latest.body
+        said = "approved" if body.verdict == "approve" else f"said {body.verdict}: {_first(body)}"
+        reasons.append(f"Round {body.round} {said}".rstrip(".") + ".")
+        if facts.commits_since:
+            commits = "1 commit" if facts.commits_since == 1 else f"{facts.commits_since} commits"
+            reasons.append(f"{commits} came after it and nobody has judged {'it' if commits[:2] == '1 ' else 'them'}.")
+        if standing.escalated or standing.aborted:
+            next_step = "git cto continue --reason TEXT, then git cto review"
+    if policy.gate.trust == "signed":
+        reasons.append("Only signed records count here.")
+    return Decision(False, tuple(reasons), next_step)

@@ -1,0 +1,170 @@
+"""The policy: what `.cto/config.toml` of the target's tip may say, with its defaults, read strictly.
+
+Pure: from text to values. Where the text comes from (always the target's tip) is the caller's business, and so are
+the user's own settings, which may narrow a policy and never widen it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from git_cto.errors import PolicyError
+
+POLICY_PATH = ".cto/config.toml"
+GUIDELINES = (".cto/guidelines.md", "AGENTS.md")
+
+DEFAULT_CONTROL_PATHS = (
+    ".github/**",
+    ".cto/**",
+    ".codex/**",
+    ".claude/**",
+    ".agents/**",
+    ".mcp.json",
+    "AGENTS*.md",
+    "CLAUDE*.md",
+    ".gitattributes",
+    ".gitmodules",
+    "CODEOWNERS",
+)
+DEFAULT_SUMMARISED = (
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "Cargo.lock",
+    "poetry.lock",
+    "uv.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "Gemfile.lock",
+    "composer.lock",
+    "go.sum",
+    "flake.lock",
+)
+LARGEST_REQUEST = 900_000  # bytes; Codex refuses more than 1,048,576 characters
+
+Positive = Annotated[int, Meta(ge=1, le=100)]
+
+
+class PlanPolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[plan]`"""
+
+    model: str | None = None
+    effort: str | None = None
+
+
+class ReviewPolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[review]`. `context` are paths of the target whose text the reviewer gets as well; `suspicious_ok` are globs of
+    files where text that speaks to a reviewer is expected (tests of prompts, say)."""
+
+    model: str | None = None
+    effort: str | None = None
+    allowed_models: tuple[str, ...] | None = None
+    context: tuple[str, ...] = ()
+    title_and_body: bool = False
+    suspicious_ok: tuple[str, ...] = ()
+
+
+class RoundsPolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[rounds]`: after how many verdicts, and how many `revise` in a row, a human is asked."""
+
+    max: Positive = 5
+    escalate_after: Positive = 3
+
+
+class CoveragePolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[coverage]`: globs of files that are only counted, of unshowable files that may pass, and the budget in bytes."""
+
+    summarised: tuple[str, ...] = DEFAULT_SUMMARISED
+    listed_ok: tuple[str, ...] = ()
+    max_bytes: Annotated[int, Meta(ge=1, le=LARGEST_REQUEST)] = 500_000
+
+
+class GatePolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[gate]`: whose records count, and paths whose change needs a human on top."""
+
+    trust: Literal["local", "signed"] = "local"
+    control_paths: tuple[str, ...] = DEFAULT_CONTROL_PATHS
+
+    @property
+    def all_control_paths(self) -> tuple[str, ...]:
+        """The control paths; the policy itself is always one."""
+        return (*self.control_paths, ".cto/**")
+
+
+class VerifyPolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[verify]`: commands that take the place of the plan's, and the time limit of each in seconds."""
+
+    commands: tuple[str, ...] | None = None
+    timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900
+
+
+class ExecutePolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[execute]`"""
+
+    allowed_tools: tuple[str, ...] | None = None
+    model: str | None = None
+    max_cost: Annotated[float, Meta(ge=0)] | None = None
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole policy."""
+
+    plan: PlanPolicy = PlanPolicy()
+    review: ReviewPolicy = ReviewPolicy()
+    rounds: RoundsPolicy = RoundsPolicy()
+    coverage: CoveragePolicy = CoveragePolicy()
+    gate: GatePolicy = GatePolicy()
+    verify: VerifyPolicy = VerifyPolicy()
+    execute: ExecutePolicy = ExecutePolicy()
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the values, however they were written down."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+
+def read_policy(text: str | None, where: str) -> Policy:
+    """The policy that `text` (TOML) says; defaults where there is none. `where` is for messages, `<target>:<path>`.
+
+    Raises `PolicyError` naming the file, the key, and the nearest known key.
+    """
+    if text is None:
+        return Policy()
+    import tomllib  # start-up: only where there is a policy
+
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{where} is not TOML: {error}.", "mend it on the target branch") from error
+    _check_keys(values, where)
+    try:
+        return msgspec.convert(values, Policy)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        raise PolicyError(f"{where}: {path.rstrip('`')}: {what}.", "see git cto init for every key") from error
+
+
+def _check_keys(values: dict[str, object], where: str) -> None:
+    sections: dict[str, tuple[str, ...]] = {
+        field.name: tuple(inner.name for inner in msgspec.structs.fields(field.type))
+        for field in msgspec.structs.fields(Policy)
+    }
+    for section, inner in values.items():
+        if section not in sections:
+            raise _unknown(where, f"[{section}]", section, tuple(sections))
+        if not isinstance(inner, dict):
+            raise PolicyError(f"{where}: [{section}] must be a table.", "see git cto init for every key")
+        for key in inner:
+            if key not in sections[section]:
+                raise _unknown(where, f"[{section}] {key}", key, sections[section])
+
+
+def _unknown(where: str, what: str, key: str, known: tuple[str, ...]) -> PolicyError:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return PolicyError(f"{where}: unknown key {what}.", f"did you mean {near[0]}? (known: {', '.join(known)})")

@@ -1,0 +1,1 @@
+"""The ledger: records as lines in git notes, exchanged without losing any, and the artifacts kept beside them."""

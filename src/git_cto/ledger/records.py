@@ -1,0 +1,180 @@
+"""Records: one line each, a DSSE envelope around an in-toto Statement v1. The format is described in docs/ledger.md.
+
+Writing and reading of lines only; where lines are kept is `ledger.notes`' business, what they mean `gate`'s. Readers
+skip what they cannot read: a line that is not a record of a known kind and version is no record.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from git_cto.errors import ToolError
+from git_cto.model import (
+    ContinueRecord,
+    OverrideRecord,
+    PlanRecord,
+    Predicate,
+    Record,
+    Subject,
+    VerdictRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATES: dict[str, type[Predicate]] = {
+    "https://git-cto.github.io/plan/v1": PlanRecord,
+    "https://git-cto.github.io/verdict/v1": VerdictRecord,
+    "https://git-cto.github.io/override/v1": OverrideRecord,
+    "https://git-cto.github.io/continue/v1": ContinueRecord,
+}
+LARGEST_LINE = 64 << 10  # bytes
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class _Named(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Literal["head", "tree", "change"]
+    digest: dict[str, str]
+
+
+class _Statement(Struct, frozen=True, forbid_unknown_fields=True):
+    type: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
+    subject: tuple[_Named, ...]
+    predicateType: str  # noqa: N815 -- in-toto's name
+    predicate: dict[str, Any]
+
+
+class _Signature(Struct, frozen=True, forbid_unknown_fields=True):
+    sig: str
+    keyid: str = ""
+
+
+class _Envelope(Struct, frozen=True, forbid_unknown_fields=True):
+    payload: str
+    payloadType: Literal["application/vnd.in-toto+json"]  # noqa: N815 -- DSSE's name
+    signatures: tuple[_Signature, ...]
+
+
+def kind_of(body: Predicate) -> str:
+    """The kind of a record as one word: plan, verdict, override or continue."""
+    return _type_of(body).rsplit("/", 2)[-2]
+
+
+def _type_of(body: Predicate) -> str:
+    return next(uri for uri, kind in PREDICATES.items() if isinstance(body, kind))
+
+
+def encode(subject: Subject, body: Predicate) -> tuple[bytes, Record]:
+    """One line for a new record (without its newline, unsigned), and the record as a reader will see it.
+
+    Raises `ToolError` where it is longer than a line may be.
+    """
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": _subject_json(subject),
+        "predicateType": _type_of(body),
+        "predicate": msgspec.to_builtins(body),
+    }
+    payload = json.dumps(statement, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    envelope = {
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [],
+    }
+    line = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode("ascii")
+    if len(line) > LARGEST_LINE:
+        raise ToolError(
+            f"The record would have {len(line):,} bytes; {LARGEST_LINE:,} at most.",
+            "split the objective or the change",
+            code="record_too_large",
+        )
+    return line, Record(id=hashlib.sha256(payload).hexdigest(), subject=subject, body=body)
+
+
+def _subject_json(subject: Subject) -> list[dict[str, Any]]:
+    named: list[dict[str, Any]] = [{"name": "head", "digest": {"gitCommit": subject.head}}]
+    if subject.tree:
+        named.append({"name": "tree", "digest": {"gitTree": subject.tree}})
+    if subject.change:
+        named.append({"name": "change", "digest": {"gitBlob": subject.change, "sha256": subject.sha256}})
+    return named
+
+
+def decode(line: bytes) -> Record | None:
+    """The record that a line holds, or None where it holds none that we can read. Never raises."""
+    try:
+        return _decoded(line)
+    except (ValueError, KeyError, RecursionError, msgspec.ValidationError, binascii.Error):
+        return None
+
+
+def decode_all(lines: Iterable[bytes]) -> list[Record]:
+    """The records among these lines, each once, in the order they were found."""
+    found = {record.id: record for record in map(decode, lines) if record is not None}
+    return list(found.values())
+
+
+def _decoded(line: bytes) -> Record:
+    if len(line) > LARGEST_LINE:
+        raise ValueError("too long")
+    envelope = msgspec.convert(_json(line), _Envelope)
+    payload = base64.b64decode(envelope.payload, validate=True)
+    statement = msgspec.convert(_json(payload), _Statement)
+    body = msgspec.convert(statement.predicate, PREDICATES[statement.predicateType])
+    subject = _subject(statement.subject)
+    _check(subject, body)
+    return Record(id=hashlib.sha256(payload).hexdigest(), subject=subject, body=body)
+
+
+def _json(data: bytes) -> Any:  # noqa: ANN401 -- any JSON
+    return json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")  # Python would keep the last, others the first
+    return found
+
+
+def _no_constant(name: str) -> Any:  # noqa: ANN401 -- never returns
+    raise ValueError(f"{name} is not JSON")
+
+
+def _subject(named: tuple[_Named, ...]) -> Subject:
+    by_name = {one.name: one.digest for one in named}
+    if len(by_name) != len(named):
+        raise ValueError("a subject stands twice")
+    change = by_name.get("change", {})
+    return Subject(
+        head=by_name["head"]["gitCommit"],
+        tree=by_name.get("tree", {}).get("gitTree", ""),
+        change=change.get("gitBlob", ""),
+        sha256=change.get("sha256", ""),
+    )
+
+
+def _check(subject: Subject, body: Predicate) -> None:
+    """What types alone do not say."""
+    if not _OID.fullmatch(subject.head) or not _TIME.fullmatch(body.time):
+        raise ValueError("no head, or no time")
+    if not body.target.startswith("refs/heads/"):
+        raise ValueError("the target is no branch")
+    if isinstance(body, VerdictRecord | OverrideRecord) and not (
+        _OID.fullmatch(subject.change) and _OID.fullmatch(subject.tree) and _SHA256.fullmatch(subject.sha256)
+    ):
+        raise ValueError("no change")
+    if isinstance(body, VerdictRecord) and body.review.head != subject.head:
+        raise ValueError("the review is of something else")

@@ -1,0 +1,397 @@
+"""The values that git-cto keeps and passes around, with the domain's names. Immutable, and free of input and output.
+
+Everything here is a frozen `msgspec.Struct`: as cheap to define as a tuple (start-up is part of the product) and
+strict to read (an unknown field, a wrong type, an unknown verdict is an error). What a *model* may answer is
+`answers`' business; how a record is written down is `ledger.records`'.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Action = Literal["create_file", "modify_file", "delete_file", "run_command", "verify"]
+Verdict = Literal["approve", "revise", "abort"]
+Severity = Literal["blocker", "major", "minor", "nit"]
+TaskStatus = Literal["pass", "fail", "partial"]
+RulingKind = Literal["fixed", "still_open", "withdrawn"]
+ResultOutcome = Literal["done", "blocked", "failed"]
+CoverageStatus = Literal["full", "summarised", "listed", "omitted"]
+
+TRUNK = "trunk"
+
+
+# ---- the plan ------------------------------------------------------------------------------------------------------
+
+
+class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of a plan. `target` is a path in the repository, or a command for `run_command` and `verify`."""
+
+    id: str
+    action: Action
+    target: str
+    description: str
+    acceptance_criteria: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    context: str = ""
+
+
+class Verification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The commands that show whether the objective was reached, and what they should say."""
+
+    commands: tuple[str, ...] = ()
+    expected: str = ""
+
+
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Codex's answer to an objective."""
+
+    objective: str
+    analysis: str
+    strategy: str
+    tasks: tuple[Task, ...]
+    verification: Verification = Verification()
+    phase: Literal["plan"] = "plan"
+
+    def task(self, task_id: str) -> Task | None:
+        """The task with this id."""
+        return next((task for task in self.tasks if task.id == task_id), None)
+
+    def in_order(self) -> tuple[Task, ...]:
+        """The tasks so that each comes after what it depends on, otherwise as planned. Dependencies are acyclic."""
+        left, done, order = list(self.tasks), set[str](), list[Task]()
+        while left:
+            ready = next((task for task in left if done.issuperset(task.depends_on)), left[0])
+            left.remove(ready)
+            done.add(ready.id)
+            order.append(ready)
+        return tuple(order)
+
+
+# ---- the change ----------------------------------------------------------------------------------------------------
+
+
+class FileChange(Struct, frozen=True):
+    """One path of a change: old and new mode (octal text, "000000" where absent) and blob id."""
+
+    path: bytes
+    old_mode: str
+    new_mode: str
+    old_oid: str
+    new_oid: str
+    status: str  # A, M, D or T, as git prints it
+
+    @property
+    def name(self) -> str:
+        """The path as text, quoted like git does it where it is not plain text."""
+        return display_path(self.path)
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """Which paths go from which blob to which, from `base` (the merge base) to `head`.
+
+    `id` is the blob id of the raw listing, `sha256` its digest, `raw` the listing itself.
+    """
+
+    id: str
+    sha256: str
+    base: str
+    head: str
+    tree: str
+    raw: bytes
+    files: tuple[FileChange, ...]
+
+
+def display_path(path: bytes) -> str:
+    """A path as one line of printable text: itself where it is plain UTF-8, else C-quoted with octal escapes."""
+    try:
+        text = path.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if text and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    escapes = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x09: "\\t", 0x0D: "\\r"}
+    quoted = (escapes.get(b) or (chr(b) if 0x20 <= b < 0x7F else f"\\{b:03o}") for b in path)  # noqa: PLR2004 -- printable ASCII
+    return '"' + "".join(quoted) + '"'
+
+
+class FileCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of one file of a change the reviewer saw, and why it was not all of it."""
+
+    path: str
+    status: CoverageStatus
+    reason: str = ""  # e.g. "binary, 10 -> 12 bytes"
+
+
+class Coverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a change the reviewer saw. `digest` is over the status of every file, `partly` the ones not in full.
+
+    `cut` counts what is missing in `partly` because it would have been too long to record.
+    """
+
+    files: int
+    full: int
+    summarised: int
+    listed: int
+    omitted: int
+    digest: str
+    partly: tuple[FileCoverage, ...] = ()
+    cut: int = 0
+
+
+# ---- the review ----------------------------------------------------------------------------------------------------
+
+
+class CriterionReview(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether one acceptance criterion is met, and what shows it."""
+
+    criterion: str
+    met: bool
+    evidence: str = ""
+
+
+class TaskReview(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the reviewer says of one task."""
+
+    task_id: str
+    status: TaskStatus
+    feedback: str = ""
+    criteria: tuple[CriterionReview, ...] = ()
+
+
+class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One remark. `path` is "" when it is about the whole; lines are of the new file, 1-based, None when not on lines."""
+
+    id: str
+    severity: Severity
+    path: str
+    body: str
+    start_line: int | None = None
+    end_line: int | None = None
+    suggestion: str | None = None
+
+    @property
+    def where(self) -> str:
+        """`path:line`, `path`, or "" for the whole change."""
+        return f"{self.path}:{self.start_line}" if self.path and self.start_line else self.path
+
+
+class Ruling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of an earlier finding, as the reviewer sees it now."""
+
+    id: str
+    ruling: RulingKind
+    note: str = ""
+
+
+class Review(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Codex's answer to a change. Its verdict is an input; the recorded verdict is computed by `gate.rule`."""
+
+    verdict: Verdict
+    summary: str
+    head: str
+    task_reviews: tuple[TaskReview, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    prior_findings: tuple[Ruling, ...] = ()
+    revised_tasks: tuple[Task, ...] = ()
+    reason: str = ""
+    injection_suspected: bool = False
+    phase: Literal["review"] = "review"
+
+
+# ---- what was observed ---------------------------------------------------------------------------------------------
+
+
+class TaskResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What came out of a task: the last result commit's word on it. `summary` is the executor's claim."""
+
+    task_id: str
+    outcome: ResultOutcome
+    summary: str = ""
+    commit: str = ""
+    round: int = 1
+
+
+class CommandOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one verification command ended. `exit_code` is None when it was stopped after its time limit."""
+
+    command: str
+    exit_code: int | None
+    seconds: float = 0.0
+    output: str = ""  # the end of it
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ended by itself and with 0."""
+        return self.exit_code == 0
+
+
+class Suspicion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something in an added line that is meant for the reviewer's eyes, or to deceive them."""
+
+    path: str
+    line: int
+    what: str
+    bars: bool = True  # whether it bars an approval
+
+
+# ---- records -------------------------------------------------------------------------------------------------------
+
+
+class Actor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who ran a command, and where."""
+
+    name: str
+    email: str
+    host: str = ""
+    tool: str = ""  # "git-cto 0.1.0"
+
+
+class EngineUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which engine answered, how it was asked, and what it took."""
+
+    engine: str
+    version: str
+    model: str
+    effort: str
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+class Digests(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """sha256 digests (hex) of what a verdict rests on; "" where there was none."""
+
+    plan: str = ""
+    outcomes: str = ""
+    policy: str = ""
+    prompt: str = ""
+    schema: str = ""
+    answer: str = ""
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """What a record is about: a head commit, its tree and, for verdicts and overrides, exactly one change."""
+
+    head: str
+    tree: str = ""
+    change: str = ""
+    sha256: str = ""
+
+
+class PlanRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan and the run it started. `supersedes` is the record that a revised plan replaces."""
+
+    run: str
+    series: str
+    target: str
+    target_commit: str
+    start: str  # the commit that trunk starts at
+    plan: Plan
+    engine: EngineUse
+    actor: Actor
+    time: str
+    supersedes: str = ""
+    base: str = ""  # what the user named as --base, "" when it was found
+
+
+class VerdictRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verdict, what it covers, and everything needed to judge it again."""
+
+    verdict: Verdict
+    model_verdict: Verdict
+    downgrades: tuple[str, ...]
+    series: str
+    round: int
+    run: str
+    target: str
+    target_commit: str
+    merge_base: str
+    coverage: Coverage
+    digests: Digests
+    engine: EngineUse
+    actor: Actor
+    time: str
+    review: Review
+    carried: tuple[Finding, ...] = ()  # findings of earlier rounds that are still open
+    results: tuple[TaskResult, ...] = ()
+    commands: tuple[CommandOutcome, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
+    control_paths: tuple[str, ...] = ()
+    tasks: int = 0
+    dispute: str = ""
+    supersedes: str = ""
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """What a next round has to rule on: earlier findings that are open, then this review's own."""
+        return (*self.carried, *self.review.findings)
+
+
+class OverrideRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A human's decision that exactly this change may be merged."""
+
+    series: str
+    target: str
+    target_commit: str
+    reason: str
+    actor: Actor
+    time: str
+    supersedes: str = ""
+
+
+class ContinueRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A human's decision that an escalated or aborted series may go on."""
+
+    series: str
+    target: str
+    reason: str
+    actor: Actor
+    time: str
+    supersedes: str = ""
+
+
+Predicate = PlanRecord | VerdictRecord | OverrideRecord | ContinueRecord
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One line of the ledger, read. `id` is the sha256 of its payload; `signers` are the principals found trusted."""
+
+    id: str
+    subject: Subject
+    body: Predicate
+    signers: tuple[str, ...] = ()
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """The branch a change is meant for: full ref, and the commit it stands at for this command."""
+
+    ref: str
+    commit: str
+    found_at: str  # the ref the commit was read from, e.g. refs/remotes/origin/main
+
+    @property
+    def name(self) -> str:
+        """The short name, e.g. `main`."""
+        return self.ref.removeprefix("refs/heads/")
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """What rounds are counted in: a name (`run/<id>`, `pull/...`, `branch/<ref>`) and the target's full ref."""
+
+    name: str
+    target: str
+
+    @property
+    def slug(self) -> str:
+        """The name as one path component."""
+        plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.name.split("refs/heads/")[-1])
+        return plain.removeprefix("run-").strip(".-") or "series"

@@ -1,0 +1,401 @@
+"""Runs plain git: finds the repository, reads objects, and isolates what must not depend on anybody's settings.
+
+Three ways to call git, from strict to polite:
+
+* `Lens`: reads commits, trees and blobs only. It sees the repository's objects but none of its configuration,
+  attributes, grafts, replacements or refs, so that what it prints depends on the objects alone.
+* `Git.run`: plumbing on the real repository (refs, notes), deaf to the user's configuration.
+* `Git.polite`: commands that act for the user (status, fetch, push), with their configuration and credentials.
+
+Branches and commits made for the user go through `repository`; what a change is, is `change`'s business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from git_cto.errors import GitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+MINIMUM_VERSION = (2, 38)  # merge-tree --write-tree
+CHUNK = 1 << 16
+
+# Inherited variables that describe the user's connection or identity, not another repository.
+_POLITE = (
+    "GIT_ALLOW_PROTOCOL",
+    "GIT_ASKPASS",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_CONFIG",
+    "GIT_CURL",
+    "GIT_EXEC_PATH",
+    "GIT_HTTP",
+    "GIT_PROTOCOL",
+    "GIT_PROXY",
+    "GIT_SSH",
+    "GIT_SSL",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_TRACE",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where we are: absolute paths of the repository, and what kind it is."""
+
+    git_dir: str  # of this worktree
+    common_dir: str  # shared by all worktrees
+    worktree: str | None  # None: bare
+    object_format: str  # "sha1" or "sha256"
+    shallow: bool
+
+    @property
+    def oid_length(self) -> int:
+        """Hex digits of an object id here."""
+        return 64 if self.object_format == "sha256" else 40
+
+    @property
+    def zero(self) -> str:
+        """The id that stands for "no object"."""
+        return "0" * self.oid_length
+
+
+def discover(cwd: str, environ: Mapping[str, str]) -> Place:
+    """Finds the repository that git itself would use in `cwd`, worktrees and GIT_DIR included.
+
+    Raises `UsageError` outside of a repository.
+    """
+    asked = ["--absolute-git-dir", "--git-common-dir", "--show-object-format", "--is-shallow-repository"]
+    argv = ["git", "rev-parse", "--path-format=absolute", *asked, "--is-bare-repository", "--show-toplevel"]
+    done = _run(argv, cwd=cwd, env={**environ, "LC_ALL": "C"})
+    lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
+    if len(lines) < len(asked) + 2:
+        raise _no_repository(cwd, done.stderr.decode("utf-8", "replace"))
+    worktree = lines[5] if done.returncode == 0 and len(lines) > len(asked) + 2 else None
+    return Place(
+        git_dir=lines[0],
+        common_dir=lines[1],
+        worktree=worktree,
+        object_format=lines[2],
+        shallow=lines[3] == "true",
+    )
+
+
+def _no_repository(cwd: str, stderr: str) -> UsageError:
+    if "dubious ownership" in stderr:
+        hint = stderr.rsplit("\n\t", 1)[-1].strip()
+        return UsageError("git does not trust this repository: it belongs to another user.", hint)
+    if "not a git repository" in stderr:
+        return UsageError(f"{cwd} is not in a git repository.", "git init, or cd to your repository")
+    return UsageError(f"git cannot use the repository here: {_last_line(stderr)}", "git status")
+
+
+def _run(
+    argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str], data: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(  # noqa: S603 -- an argument vector of ours, no shell
+            argv,
+            cwd=cwd,
+            env=env,
+            input=data,
+            stdin=subprocess.DEVNULL if data is None else None,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError as missing:
+        if cwd and not os.path.isdir(cwd):
+            raise UsageError(f"{cwd} is not a directory.", "cd to your repository") from missing
+        raise GitError("git is not installed.", "install git 2.38 or newer", code="git_missing") from missing
+
+
+def _last_line(stderr: str) -> str:
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    return lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else "no message"
+
+
+def git_error(argv: Sequence[str], returncode: int, stderr: bytes) -> GitError:
+    """What to raise when `git <argv>` ended with `returncode`."""
+    said = stderr.decode("utf-8", "replace")
+    verb = next((word for word in argv if not word.startswith("-") and "=" not in word), "git")
+    return GitError(
+        f"git {verb} failed ({returncode}): {_last_line(said)}",
+        "git fsck, if the repository may be damaged; else try again",
+        argv=tuple(argv),
+        stderr=said,
+    )
+
+
+class Git:
+    """git in one repository."""
+
+    def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
+        self.place = place
+        self._environ = environ
+        self._base = ["git", f"--git-dir={place.git_dir}"]
+        self._cwd = place.git_dir
+        kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+        self._env = {
+            **kept,
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+        }
+        self._settings = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"]
+
+    def run(self, *argv: str, data: bytes | None = None, ok: tuple[int, ...] = (0,)) -> bytes:
+        """Runs plumbing and returns its output; raises `GitError` unless it ends with one of `ok`."""
+        done = self.attempt(*argv, data=data)
+        if done.returncode not in ok:
+            raise git_error(argv, done.returncode, done.stderr)
+        return done.stdout
+
+    def attempt(self, *argv: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        """Runs plumbing and returns what happened, good or bad."""
+        return _run([*self._base, *self._settings, *argv], cwd=self._cwd, env=self._env, data=data)
+
+    def polite(
+        self, *argv: str, data: bytes | None = None, prompt: bool = False
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Runs a command for the user, with their configuration and credentials, and returns what happened.
+
+        It asks for nothing (passwords, editors) unless `prompt`.
+        """
+        base = list(self._base)
+        if self.place.worktree is not None:
+            base.append(f"--work-tree={self.place.worktree}")
+        return _run(
+            [*base, "-c", "protocol.ext.allow=never", *argv],
+            cwd=self.place.worktree or self._cwd,
+            env=self.polite_environment(prompt=prompt),
+            data=data,
+        )
+
+    def polite_environment(self, *, prompt: bool = False) -> dict[str, str]:
+        """The user's environment without variables that point git at another repository or at an editor."""
+        kept = {k: v for k, v in self._environ.items() if not k.startswith("GIT_") or k.startswith(_POLITE)}
+        quiet = {} if prompt else {"GIT_TERMINAL_PROMPT": "0"}
+        return {**kept, **quiet, "GIT_EDITOR": "false", "GIT_SEQUENCE_EDITOR": "false", "LC_ALL": "C"}
+
+    def open(self, *argv: str) -> subprocess.Popen[bytes]:
+        """Starts plumbing that is talked to (stdin and stdout are pipes, stderr is dropped)."""
+        return subprocess.Popen(  # noqa: S603 -- an argument vector of ours, no shell
+            [*self._base, *self._settings, *argv],
+            cwd=self._cwd,
+            env=self._env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def objects(self) -> Objects:
+        """A reader of this repository's objects; a context manager."""
+        return Objects(self)
+
+    def read_ref(self, ref: str) -> str | None:
+        """The object a full ref points to, or None where it does not exist."""
+        done = self.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+        return done.stdout.decode().strip() or None if done.returncode == 0 else None
+
+    def head_ref(self) -> str | None:
+        """The full name of the branch that HEAD is on, or None when it is detached."""
+        done = self.attempt("symbolic-ref", "--quiet", "HEAD")
+        return done.stdout.decode("utf-8", "surrogateescape").strip() or None if done.returncode == 0 else None
+
+    def refs(self, *patterns: str) -> dict[str, str]:
+        """Full ref names and the objects they point to, for `for-each-ref` patterns."""
+        out = self.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
+        lines = out.decode("utf-8", "surrogateescape").splitlines()
+        return {ref: oid for oid, _, ref in (line.partition(" ") for line in lines)}
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether commit `older` is contained in commit `newer` (a commit contains itself)."""
+        if older == newer:
+            return True
+        done = self.attempt("merge-base", "--is-ancestor", older, newer)
+        if done.returncode not in {0, 1}:
+            raise git_error(("merge-base",), done.returncode, done.stderr)
+        return done.returncode == 0
+
+    def config(self, name: str) -> str | None:
+        """One value of the user's git configuration (all scopes), or None where it is not set."""
+        done = self.polite("config", "--get", name)
+        return done.stdout.decode("utf-8", "replace").rstrip("\n") if done.returncode == 0 else None
+
+    def configs(self, prefix: str) -> dict[str, str]:
+        """All values of the user's git configuration whose lower-case name starts with `prefix`; the last one counts."""
+        done = self.polite("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\."))
+        found: dict[str, str] = {}
+        for entry in done.stdout.decode("utf-8", "replace").split("\0"):
+            name, _, value = entry.partition("\n")
+            if name:
+                found[name] = value
+        return found
+
+    def version(self) -> tuple[int, ...]:
+        """git's version, e.g. (2, 39, 5)."""
+        words = self.run("--version").decode().split()
+        numbers = words[2].split(".") if len(words) > 2 else []  # noqa: PLR2004 -- "git version N"
+        return tuple(int(number) for number in numbers[:3] if number.isdigit())
+
+
+class Lens(Git):
+    """Reads objects of a repository and nothing else of it.
+
+    git runs in an empty repository of our own whose object directory is the real one. There is no configuration,
+    attribute file, graft, replacement, shallow boundary, promisor or ref that could bend what it prints; an object
+    that is missing is an error. A context manager: the empty repository is removed at the end.
+    """
+
+    def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
+        super().__init__(place, environ)
+        self._home = tempfile.mkdtemp(prefix="git-cto-lens-")
+        for folder in ("refs", "objects"):
+            os.mkdir(os.path.join(self._home, folder))
+        _write(os.path.join(self._home, "HEAD"), "ref: refs/heads/none\n")
+        version = "1" if place.object_format == "sha256" else "0"
+        config = f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\tquotePath = true\n"
+        if place.object_format == "sha256":
+            config += "[extensions]\n\tobjectFormat = sha256\n"
+        _write(os.path.join(self._home, "config"), config)
+        self._base = ["git", f"--git-dir={self._home}", "--no-replace-objects", "--literal-pathspecs"]
+        self._cwd = self._home
+        self._env["GIT_OBJECT_DIRECTORY"] = os.path.join(place.common_dir, "objects")
+        self._env["GIT_ATTR_NOSYSTEM"] = "1"
+        self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never"]
+
+    def merge_tree(self, ours: str, theirs: str) -> subprocess.CompletedProcess[bytes]:
+        """Merges two commits in memory and names the conflicts; the objects it makes vanish with the lens."""
+        objects = os.path.join(self._home, "objects")
+        os.makedirs(os.path.join(objects, "info"), exist_ok=True)
+        _write(os.path.join(objects, "info", "alternates"), self._env["GIT_OBJECT_DIRECTORY"] + "\n")
+        env = {**self._env, "GIT_OBJECT_DIRECTORY": objects}
+        argv = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs]
+        return _run([*self._base, *self._settings, *argv], cwd=self._cwd, env=env)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """Id, type (`commit`, `tree`, `blob`, `tag`) and size in bytes of an object."""
+
+    oid: str
+    type: str
+    size: int
+
+
+class Objects:
+    """Reads objects by name through one `git cat-file --batch-command`; a context manager.
+
+    A name is whatever git takes (`<oid>`, `<commit>:<path>`, a full ref); one that names nothing is None.
+    """
+
+    def __init__(self, git: Git) -> None:
+        self._process = git.open("cat-file", "--batch-command")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._in.close()
+        self._out.close()
+        if kind is not None:
+            self._process.kill()  # it may be stuck in the middle of an answer that nobody reads
+        self._process.wait()
+
+    @property
+    def _in(self) -> IO[bytes]:
+        assert self._process.stdin is not None  # noqa: S101 -- opened with a pipe
+        return self._process.stdin
+
+    @property
+    def _out(self) -> IO[bytes]:
+        assert self._process.stdout is not None  # noqa: S101 -- opened with a pipe
+        return self._process.stdout
+
+    def _ask(self, verb: str, name: str) -> ObjectInfo | None:
+        if "\n" in name or "\0" in name:
+            return None
+        try:
+            self._in.write(f"{verb} {name}\n".encode("utf-8", "surrogateescape"))
+            self._in.flush()
+            head = self._out.readline()
+        except OSError as gone:
+            raise GitError("git cat-file ended early.", "git fsck") from gone
+        if not head.endswith(b"\n"):
+            raise GitError("git cat-file ended early.", "git fsck")
+        if head.endswith((b" missing\n", b" ambiguous\n")):
+            return None
+        oid, kind, size = head.decode().split()
+        return ObjectInfo(oid, kind, int(size))
+
+    def info(self, name: str) -> ObjectInfo | None:
+        """What the object is, without reading it."""
+        return self._ask("info", name)
+
+    def read(self, name: str) -> tuple[ObjectInfo, bytes] | None:
+        """The whole object."""
+        info = self._ask("contents", name)
+        if info is None:
+            return None
+        body = self._out.read(info.size + 1)
+        if len(body) != info.size + 1:
+            raise GitError("git cat-file ended early.", "git fsck")
+        return info, body[:-1]
+
+    def blob(self, name: str) -> bytes | None:
+        """The content of a blob, or None where the name is nothing or something else."""
+        found = self.read(name)
+        return found[1] if found is not None and found[0].type == "blob" else None
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """The content of an object that must exist, in chunks; read it to the end."""
+        info = self._ask("contents", name)
+        if info is None:
+            raise missing_object(name)
+        left = info.size
+        while left:
+            chunk = self._out.read(min(left, CHUNK))
+            if not chunk:
+                raise GitError("git cat-file ended early.", "git fsck")
+            left -= len(chunk)
+            yield chunk
+        self._out.read(1)
+
+
+def missing_object(name: str) -> GitError:
+    """The error for an object that should be here and is not."""
+    return GitError(
+        f"Object {name[:12]} is missing from this repository.",
+        "git fetch --refetch (partial clone), git fetch --unshallow (shallow clone), or git fsck",
+        code="missing_object",
+    )

@@ -1,0 +1,174 @@
+"""The user's own checkout: its state, and the branches, commits and merges made in it, as the user would make them.
+
+The only user of GitPython. Commands run with the user's configuration, so hooks, signing and sign-off are honoured.
+Whatever switches branches restores the one it found when it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import git as gitpython
+
+from git_cto.errors import GitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from git_cto.repo.git import Git
+
+
+class Repository:
+    """The worktree that a command was called in."""
+
+    def __init__(self, git: Git) -> None:
+        if git.place.worktree is None:
+            raise UsageError("This repository is bare: there is no worktree to work in.", "git clone it, and work there")
+        self._git = git
+        self.worktree = git.place.worktree
+        try:
+            self._repo = gitpython.Repo(self.worktree)
+        except gitpython.InvalidGitRepositoryError as error:
+            raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status") from error
+        self._repo.git.update_environment(**git.polite_environment())
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._repo.close()
+
+    def _run(self, verb: str, *argv: str, stdin: str | None = None) -> str:
+        command = ["git", verb, *argv]
+        try:
+            if stdin is None:
+                return str(self._repo.git.execute(command))
+            with tempfile.TemporaryFile() as file:
+                file.write(stdin.encode("utf-8", "replace"))
+                file.seek(0)
+                return str(self._repo.git.execute(command, istream=file))
+        except gitpython.GitCommandError as error:
+            said = "\n".join(_plain(text) for text in (error.stdout, error.stderr) if text)
+            raise _translated(verb, said) from error
+
+    # ---- state
+
+    def changed_paths(self) -> list[str]:
+        """Paths that differ from HEAD or are not tracked (ignored ones are left out)."""
+        return changed_paths(self._git)
+
+    def branch(self) -> str | None:
+        """The full ref that HEAD is on, or None when it is detached."""
+        return self._git.head_ref()
+
+    def operation(self) -> str | None:
+        """The unfinished operation (merge, rebase, ...) that this worktree is in, if any."""
+        marks = {
+            "MERGE_HEAD": "merge",
+            "CHERRY_PICK_HEAD": "cherry-pick",
+            "REVERT_HEAD": "revert",
+            "rebase-merge": "rebase",
+            "rebase-apply": "rebase",
+            "BISECT_LOG": "bisect",
+        }
+        found = (name for mark, name in marks.items() if os.path.exists(os.path.join(self._git.place.git_dir, mark)))
+        return next(found, None)
+
+    def worktree_of(self, ref: str) -> str | None:
+        """The other worktree that has this branch checked out, if any."""
+        here = os.path.realpath(self.worktree)
+        for block in self._git.run("worktree", "list", "--porcelain").decode("utf-8", "surrogateescape").split("\n\n"):
+            lines = dict(line.partition(" ")[::2] for line in block.splitlines())
+            if lines.get("branch") == ref and os.path.realpath(lines.get("worktree", "")) != here:
+                return lines["worktree"]
+        return None
+
+    # ---- acting
+
+    def switch(self, ref: str) -> None:
+        """Checks out a branch (a full ref)."""
+        self._run("switch", "--quiet", "--no-guess", ref.removeprefix("refs/heads/"))
+
+    @contextmanager
+    def returning(self) -> Iterator[None]:
+        """Goes back to the branch (or commit) that is checked out now if what is done inside fails."""
+        branch = self.branch()
+        commit = self._git.read_ref("HEAD^{commit}")
+        try:
+            yield
+        except BaseException:
+            if branch and self.branch() != branch:
+                self.switch(branch)
+            elif not branch and commit:
+                self._run("switch", "--quiet", "--detach", commit)
+            raise
+
+    def pending_tree(self) -> str:
+        """The tree that committing everything would give, without touching the index."""
+        with tempfile.TemporaryDirectory(prefix="git-cto-index-") as folder:
+            copy = os.path.join(folder, "index")
+            real = self._git.polite("rev-parse", "--path-format=absolute", "--git-path", "index")
+            source = real.stdout.decode("utf-8", "surrogateescape").strip()
+            if os.path.exists(source):
+                with open(source, "rb") as old, open(copy, "wb") as new:
+                    new.write(old.read())
+            with self._repo.git.custom_environment(GIT_INDEX_FILE=copy):
+                self._run("add", "--all")
+                return self._run("write-tree").strip()
+
+    def stage_all(self) -> None:
+        """Stages everything that is not ignored."""
+        self._run("add", "--all")
+
+    def commit(self, message: str, trailers: dict[str, str]) -> str:
+        """Commits what is staged, empty if nothing is, with `git commit`. Returns the new commit's id."""
+        options = [f"--trailer={name}: {value}" for name, value in trailers.items()]
+        self._run("commit", "--quiet", "--allow-empty", "--file=-", *options, stdin=message)
+        return self._run("rev-parse", "HEAD").strip()
+
+    def merge(self, ref: str, message: str) -> str:
+        """Merges a branch into the one that is checked out, always as a merge commit. Undone where it fails."""
+        try:
+            self._run("merge", "--quiet", "--no-ff", "--no-edit", "-m", message, ref)
+        except GitError:
+            if self.operation() == "merge":
+                self._run("merge", "--abort")
+            raise
+        return self._run("rev-parse", "HEAD").strip()
+
+    def fast_forward(self, ref: str) -> None:
+        """Moves the branch that is checked out forward to `ref`; fails where it would not be forward."""
+        self._run("merge", "--quiet", "--ff-only", ref)
+
+
+def changed_paths(git: Git) -> list[str]:
+    """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
+    if git.place.worktree is None:
+        return []
+    done = git.polite("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+    return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
+
+
+def _plain(text: object) -> str:
+    """GitPython wraps output as `stdout: '...'`."""
+    said = str(text).strip()
+    for name in ("stdout:", "stderr:"):
+        said = said.removeprefix(name).strip()
+    return said[1:-1].strip() if said[:1] == said[-1:] == "'" else said
+
+
+def _translated(verb: str, said: str) -> GitError | UsageError:
+    last = said.strip().splitlines()[-1] if said.strip() else "no message"
+    if "Please tell me who you are" in said or "unable to auto-detect email" in said or "empty ident" in said:
+        return UsageError(
+            "git does not know who you are, so it cannot commit.",
+            "git config --global user.name NAME && git config --global user.email EMAIL",
+            code="no_identity",
+        )
+    if verb == "commit" and "gpg failed to sign" in said:
+        return GitError("git could not sign the commit.", "unlock your key, or git config commit.gpgsign false")
+    text = "\n".join(said.splitlines()[-12:])
+    return GitError(f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said)

@@ -1,0 +1,109 @@
+"""Names to commits: what the user calls a head or a target, resolved once per command to full refs and object ids.
+
+Full ref names are tried before git's own guesses, so that a tag or an odd branch name cannot stand in for a branch.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.errors import UsageError
+from git_cto.model import Target
+
+if TYPE_CHECKING:
+    from git_cto.repo.git import Git
+
+HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
+_HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is judged: a commit, and the branch it is the tip of (a full ref; None for any other commit)."""
+
+    commit: str
+    ref: str | None
+
+    @property
+    def name(self) -> str:
+        """The branch's short name, else the short commit id."""
+        return self.ref.removeprefix(HEADS) if self.ref else self.commit[:12]
+
+
+def resolve_head(git: Git, name: str | None) -> Head:
+    """The commit that `name` (default: HEAD) means. Raises `UsageError` where it means none."""
+    if name is None or name in {"HEAD", "@"}:
+        commit = _commit(git, "HEAD")
+        if commit is None:
+            raise UsageError("There is no commit here yet.", "git add -A && git commit")
+        return Head(commit, git.head_ref())
+    for ref in _candidates(name):
+        commit = _commit(git, ref)
+        if commit is None:
+            continue
+        if _HEX.fullmatch(name) and _commit(git, name) not in {None, commit}:
+            raise UsageError(
+                f"{name[:12]}... is both a commit and a branch or tag.", f"say {ref} if you mean that one"
+            )
+        return Head(commit, ref if ref.startswith(HEADS) else None)
+    commit = _commit(git, name)
+    if commit is None:
+        raise UsageError(f"{name!r} names no commit here.", "git branch --all, or git log, to see what does")
+    return Head(commit, None)
+
+
+def _candidates(name: str) -> tuple[str, ...]:
+    return (name,) if name.startswith("refs/") else (HEADS + name, TAGS + name, REMOTES + name)
+
+
+def _commit(git: Git, name: str) -> str | None:
+    return git.read_ref(f"{name}^{{commit}}")
+
+
+def resolve_target(git: Git, name: str | None, configured: str | None) -> Target:
+    """The branch a change is meant for, and the commit it stands at.
+
+    `name` is the user's --base, `configured` the value of `cto.base`; else the remote's default branch, `main` or
+    `master`. The commit is that of the remote-tracking branch where there is one, else of the local branch.
+    """
+    said = name or configured
+    branch = _branch_of(git, said) if said else _default_branch(git)
+    found = git.refs(HEADS + branch, f"{REMOTES}*/{branch}")
+    remotes = [ref for ref in found if ref.startswith(REMOTES) and ref != f"{REMOTES}{branch}"]
+    chosen = f"{REMOTES}origin/{branch}" if f"{REMOTES}origin/{branch}" in remotes else next(iter(remotes), None)
+    at = chosen or HEADS + branch
+    if at not in found:
+        where = " (git config cto.base)" if said and not name else ""
+        raise UsageError(f"There is no branch {branch!r} to compare with{where}.", "name it with --base, or git fetch")
+    return Target(ref=HEADS + branch, commit=found[at], found_at=at)
+
+
+def _branch_of(git: Git, said: str) -> str:
+    """The branch name in `main`, `refs/heads/main`, `origin/main` or `refs/remotes/origin/main`."""
+    if said.startswith(HEADS):
+        return said.removeprefix(HEADS)
+    if said.startswith(REMOTES):
+        return said.removeprefix(REMOTES).partition("/")[2]
+    if said.startswith("refs/") or said.startswith("-") or not said.strip():
+        raise UsageError(f"{said!r} is no branch.", "name a branch, e.g. --base main")
+    found = git.refs(HEADS + said, REMOTES + said)
+    if HEADS + said not in found and REMOTES + said in found:
+        return said.partition("/")[2]
+    return said
+
+
+def _default_branch(git: Git) -> str:
+    done = git.attempt("symbolic-ref", "--quiet", f"{REMOTES}origin/HEAD")
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "surrogateescape").strip().removeprefix(f"{REMOTES}origin/")
+    names = [f"{place}{name}" for name in ("main", "master") for place in (HEADS, f"{REMOTES}origin/")]
+    found = git.refs(*names)
+    chosen = next((ref for ref in names if ref in found), None)
+    if chosen is None:
+        raise UsageError(
+            "Which branch the change is meant for is not clear: there is no main or master.",
+            "name it with --base, or once and for all: git config cto.base BRANCH",
+        )
+    return chosen.rsplit("/", 1)[-1]

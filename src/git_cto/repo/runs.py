@@ -1,0 +1,94 @@
+"""Runs as git shows them: their branches, and the results that their commits carry in trailers.
+
+What a trailer says is the executor's claim. Plans and verdicts of a run are in the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast, get_args
+
+from git_cto.errors import UsageError
+from git_cto.model import TRUNK, ResultOutcome, TaskResult
+from git_cto.repo.resolve import HEADS
+
+if TYPE_CHECKING:
+    from git_cto.repo.git import Git, Lens
+
+PREFIX = f"{HEADS}cto/"
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,60}", re.ASCII)
+_BRANCH = re.compile(r"refs/heads/cto/(?P<run>[^/]+)/(?P<task>[^/]+)")
+_FIELD, _END = "\x1f", "\x1e"
+_TRAILERS = ("Cto-Run", "Cto-Task", "Cto-Outcome", "Cto-Round")
+
+
+def trunk_ref(run: str) -> str:
+    """The full ref of a run's trunk."""
+    return f"{PREFIX}{run}/{TRUNK}"
+
+
+def task_ref(run: str, task: str) -> str:
+    """The full ref of a task's branch."""
+    return f"{PREFIX}{run}/{task}"
+
+
+def run_and_task(ref: str | None) -> tuple[str, str] | None:
+    """Run and task (or `trunk`) of a full ref that is a branch of a run, else None."""
+    match = _BRANCH.fullmatch(ref or "")
+    return (match["run"], match["task"]) if match else None
+
+
+def runs(git: Git) -> dict[str, str]:
+    """All runs with a trunk here, and where their trunks stand."""
+    refs = git.refs(f"{PREFIX}*/{TRUNK}")
+    return {found[0]: oid for ref, oid in refs.items() if (found := run_and_task(ref))}
+
+
+def check_run_id(run: str) -> str:
+    """The same id; raises `UsageError` for what cannot be one."""
+    if not RUN_ID.fullmatch(run):
+        raise UsageError(f"{run!r} is no run.", "git branch --list 'cto/*/trunk' shows the runs")
+    return run
+
+
+def results(lens: Lens, start: str, tip: str, run: str) -> dict[str, TaskResult]:
+    """The last result of each task of `run` among the commits of `tip` that are not in `start`."""
+    trailers = _FIELD.join(f"%(trailers:key={name},valueonly,separator=%x2C)" for name in _TRAILERS)
+    out = lens.run(
+        "log",
+        "--topo-order",
+        "--reverse",
+        f"--format=%H{_FIELD}{trailers}{_FIELD}%s%n%n%b{_END}",
+        "--end-of-options",
+        tip,
+        f"^{start}",
+    )
+    found: dict[str, TaskResult] = {}
+    for entry in out.decode("utf-8", "replace").split(_END):
+        result = _result(entry.lstrip("\n"), run)
+        if result is not None:
+            found[result.task_id] = result
+    return found
+
+
+def _result(entry: str, run: str) -> TaskResult | None:
+    fields = entry.split(_FIELD)
+    if len(fields) != len(_TRAILERS) + 2:
+        return None
+    commit, of_run, task, outcome, number, message = fields
+    if of_run != run or outcome not in get_args(ResultOutcome) or not task:
+        return None
+    return TaskResult(
+        task_id=task,
+        outcome=cast("ResultOutcome", outcome),
+        summary=_without_trailers(message),
+        commit=commit,
+        round=int(number) if number.isascii() and number.isdigit() else 1,
+    )
+
+
+def _without_trailers(message: str) -> str:
+    paragraphs = message.strip().split("\n\n")
+    if len(paragraphs) > 1 and any(line.startswith("Cto-") for line in paragraphs[-1].splitlines()):
+        paragraphs.pop()
+    return "\n\n".join(paragraphs).strip()
