@@ -1,7 +1,7 @@
 """What every engine has in common: the question it is asked, the answer it gives, and how it may fail.
 
-An engine answers one question with one text. What the text means is judged by the caller; how the program behind
-an engine is run, limited and ended is the engine's own business.
+An engine answers one question with one text. What the text means is judged by the caller; how the program
+behind an engine is run, limited and ended is the engine's own business.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Phase = Literal["plan", "review"]
 class Question:
     """One question to an engine.
 
-    `instructions` are ours (the persona and the rules), `prompt` holds the data, `schema` is the strict JSON Schema of
-    the answer. A *sealed* question is answered from the prompt alone: no tool, an empty directory. Otherwise
-    the engine may read `directory` (and nothing may be written).
+    `instructions` are ours (the persona and the rules), `prompt` holds the data, `schema` is the strict JSON
+    Schema of the answer. A *sealed* question is answered from the prompt alone: no tool, an empty directory.
+    Otherwise the engine may read `directory` (and nothing may be written).
     """
 
     phase: Phase
@@ -80,7 +80,10 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """One thing an engine was seen doing, for the live line. `text` is untrusted and may hold control characters."""
+    """One thing an engine was seen doing, for the live line.
+
+    `text` is untrusted and may hold control characters.
+    """
 
     text: str  # e.g. "thinking", "reading: cat app.py", "waiting 20 s: rate limit"
     tokens: int = 0  # so far, where the engine says
@@ -102,6 +105,7 @@ class Failure(StrEnum):
     TOO_LARGE = "input_too_large"
     CONFIG = "engine_configuration"
     SANDBOX = "sandbox_broken"
+    UNAVAILABLE = "service_unavailable"
     CUT = "stream_cut"
     TIMEOUT = "timeout"
     NO_ANSWER = "no_answer"
@@ -129,5 +133,6 @@ class Engine(Protocol):
     def ask(self, question: Question, folder: Path, limits: Limits, on_activity: OnActivity) -> Answer:
         """Asks, and returns the answer or raises `EngineError`.
 
-        `folder` is an empty directory of this call's own; the engine leaves `events.jsonl` there, whatever happens.
+        `folder` is an empty directory of this call's own; the engine leaves `events.jsonl` there, whatever
+        happens.
         """
