@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Action = Literal["create_file", "modify_file", "delete_file", "run_command", "verify"]
 Verdict = Literal["approve", "revise", "abort"]
@@ -57,6 +58,12 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def task(self, task_id: str) -> Task | None:
         """The task with this id."""
         return next((task for task in self.tasks if task.id == task_id), None)
+
+    def amended(self, revised: tuple[Task, ...]) -> Plan:
+        """The plan with revised tasks: a known id replaces that task, a new one is appended."""
+        by_id = {task.id: task for task in revised}
+        kept = tuple(by_id.pop(task.id, task) for task in self.tasks)
+        return replace(self, tasks=(*kept, *by_id.values()))
 
     def in_order(self) -> tuple[Task, ...]:
         """The tasks so that each comes after what it depends on, otherwise as planned. Dependencies are acyclic."""

@@ -1,0 +1,1 @@
+"""Text for people, made from values. Nothing here reads, asks or decides."""

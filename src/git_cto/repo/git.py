@@ -207,8 +207,18 @@ class Git:
         return Objects(self)
 
     def read_ref(self, ref: str) -> str | None:
-        """The object a full ref points to, or None where it does not exist."""
-        done = self.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+        """The object a full ref points to, or None where it does not exist. No guessing: a tag cannot stand in."""
+        done = self.attempt("show-ref", "--verify", "--hash", "--", ref)
+        return done.stdout.decode().strip() or None if done.returncode == 0 else None
+
+    def commit_of(self, name: str) -> str | None:
+        """The commit that a revision means, or None. A full ref means that ref and nothing that looks like it."""
+        if name.startswith("refs/"):
+            found = self.read_ref(name)
+            if found is None:
+                return None
+            name = found
+        done = self.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
     def head_ref(self) -> str | None:
@@ -251,6 +261,14 @@ class Git:
         words = self.run("--version").decode().split()
         numbers = words[2].split(".") if len(words) > 2 else []  # noqa: PLR2004 -- "git version N"
         return tuple(int(number) for number in numbers[:3] if number.isdigit())
+
+
+def changed_paths(git: Git) -> list[str]:
+    """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
+    if git.place.worktree is None:
+        return []
+    done = git.polite("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+    return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 
 class Lens(Git):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import git as gitpython
 
 from git_cto.errors import GitError, UsageError
+from git_cto.repo.git import changed_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ class Repository:
     def returning(self) -> Iterator[None]:
         """Goes back to the branch (or commit) that is checked out now if what is done inside fails."""
         branch = self.branch()
-        commit = self._git.read_ref("HEAD^{commit}")
+        commit = self._git.commit_of("HEAD")
         try:
             yield
         except BaseException:
@@ -142,14 +143,6 @@ class Repository:
     def fast_forward(self, ref: str) -> None:
         """Moves the branch that is checked out forward to `ref`; fails where it would not be forward."""
         self._run("merge", "--quiet", "--ff-only", ref)
-
-
-def changed_paths(git: Git) -> list[str]:
-    """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
-    if git.place.worktree is None:
-        return []
-    done = git.polite("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
-    return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 
 def _plain(text: object) -> str:

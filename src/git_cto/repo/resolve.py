@@ -35,20 +35,20 @@ class Head:
 def resolve_head(git: Git, name: str | None) -> Head:
     """The commit that `name` (default: HEAD) means. Raises `UsageError` where it means none."""
     if name is None or name in {"HEAD", "@"}:
-        commit = _commit(git, "HEAD")
+        commit = git.commit_of("HEAD")
         if commit is None:
             raise UsageError("There is no commit here yet.", "git add -A && git commit")
         return Head(commit, git.head_ref())
     for ref in _candidates(name):
-        commit = _commit(git, ref)
+        commit = git.commit_of(ref)
         if commit is None:
             continue
-        if _HEX.fullmatch(name) and _commit(git, name) not in {None, commit}:
+        if _HEX.fullmatch(name) and git.commit_of(name) not in {None, commit}:
             raise UsageError(
                 f"{name[:12]}... is both a commit and a branch or tag.", f"say {ref} if you mean that one"
             )
         return Head(commit, ref if ref.startswith(HEADS) else None)
-    commit = _commit(git, name)
+    commit = git.commit_of(name)
     if commit is None:
         raise UsageError(f"{name!r} names no commit here.", "git branch --all, or git log, to see what does")
     return Head(commit, None)
@@ -56,10 +56,6 @@ def resolve_head(git: Git, name: str | None) -> Head:
 
 def _candidates(name: str) -> tuple[str, ...]:
     return (name,) if name.startswith("refs/") else (HEADS + name, TAGS + name, REMOTES + name)
-
-
-def _commit(git: Git, name: str) -> str | None:
-    return git.read_ref(f"{name}^{{commit}}")
 
 
 def resolve_target(git: Git, name: str | None, configured: str | None) -> Target:

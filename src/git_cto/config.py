@@ -1,0 +1,58 @@
+"""The user's own settings: `git config cto.*`. They may narrow a policy, never widen it; unknown keys are errors."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.errors import PolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Names as git prints them: section and key in lower case, the part between as written.
+KNOWN = {
+    "cto.base": "the branch that changes are meant for",
+    "cto.timeout": "seconds that one call of an engine may take",
+    "cto.idletimeout": "seconds that an engine may be silent",
+    "cto.plan.model": "model that plans",
+    "cto.plan.effort": "reasoning effort of the planner",
+    "cto.review.model": "model that reviews",
+    "cto.review.effort": "reasoning effort of the reviewer",
+    "cto.rounds.max": "verdicts before a human is asked (at most the policy's)",
+    "cto.rounds.escalateafter": "revise in a row before a human is asked (at most the policy's)",
+    "cto.coverage.maxbytes": "bytes of patch and content shown to a reviewer (at most the policy's)",
+    "cto.gate.trust": '"signed" demands signatures where the policy does not',
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of `git config cto.*`, checked for unknown names."""
+
+    values: Mapping[str, str]
+
+    def text(self, name: str) -> str | None:
+        """A setting as text; None where it is not set or empty."""
+        return self.values.get(name) or None
+
+    def number(self, name: str) -> int | None:
+        """A setting as a whole number above 0; raises `PolicyError` for anything else."""
+        said = self.text(name)
+        if said is None:
+            return None
+        if not said.isascii() or not said.isdigit() or int(said) == 0:
+            raise PolicyError(
+                f"git config {name} is {said!r}, which is no whole number above 0.", f"git config {name} NUMBER"
+            )
+        return int(said)
+
+
+def read_settings(values: Mapping[str, str]) -> Settings:
+    """The settings in `values` (names as git prints them, beginning with `cto.`)."""
+    for name in values:
+        if name not in KNOWN:
+            near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.0)[0]
+            raise PolicyError(f"git config knows no key {name} of git-cto.", f"did you mean {near}? git config --list")
+    return Settings(values)

@@ -1,0 +1,57 @@
+"""The ledger as the rest of git-cto sees it: records found by what they are about, and added to where they are found.
+
+A record is put on the head commit, on the change and on its series, as one line in one commit; a reader takes the
+union of what it looks up. How notes are written is `ledger.notes`' business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_cto.ledger.notes import READABLE_REF, Notes
+from git_cto.ledger.records import decode_all, encode
+from git_cto.repo.change import blob_id
+
+if TYPE_CHECKING:
+    from git_cto.model import Predicate, Record, Subject
+    from git_cto.repo.git import Git, Objects
+
+
+class Ledger:
+    """All records of one repository."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._notes = Notes(git)
+
+    def series_object(self, series: str) -> str:
+        """The object that the records of a series are notes on."""
+        return blob_id(_series_blob(series), self._git.place.object_format)
+
+    def find(
+        self, *, head: str | None = None, change: str | None = None, series: str | None = None, objects: Objects | None = None
+    ) -> list[Record]:
+        """Every readable record on this head commit, this change or this series; unordered."""
+        annotated = [head, change, self.series_object(series) if series else None]
+        return decode_all(self._notes.read([oid for oid in annotated if oid], objects))
+
+    def add(self, subject: Subject, body: Predicate, *, series: str, change: bytes | None = None) -> Record:
+        """Records `body`, on the head, the series and (with its raw listing) the change. Returns it as recorded."""
+        line, record = encode(subject, body)
+        series_blob = _series_blob(series)
+        series_id = blob_id(series_blob, self._git.place.object_format)
+        annotated = [subject.head, series_id]
+        keep = {f"series/{series_id}": series_blob}
+        if change is not None:
+            annotated.append(subject.change)
+            keep[f"changes/{subject.change}"] = change
+        self._notes.append(annotated, line, keep)
+        return record
+
+    def show(self, commit: str, text: str) -> None:
+        """Sets what `git log --notes=cto` says of a commit. Derived from records, for people."""
+        Notes(self._git, READABLE_REF).replace(commit, text.encode("utf-8", "replace"))
+
+
+def _series_blob(series: str) -> bytes:
+    return f"git-cto series\n{series}\n".encode("utf-8", "surrogateescape")

@@ -1,0 +1,40 @@
+"""The note on a commit that `git log --notes=cto` shows: a few lines for people, never read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_cto.model import OverrideRecord, VerdictRecord
+from git_cto.redaction import printable
+from git_cto.render.words import counted, engine_words, tokens_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from git_cto.model import Record
+
+
+def note(records: Iterable[Record]) -> str:
+    """The records of one commit, the newest first."""
+    return "\n".join(_one(record) for record in records)
+
+
+def _one(record: Record) -> str:
+    body = record.body
+    if isinstance(body, OverrideRecord):
+        return f"override · by {printable(body.actor.name)}\n{printable(body.reason)}\n"
+    if not isinstance(body, VerdictRecord):
+        return ""
+    passed = sum(one.status == "pass" for one in body.review.task_reviews)
+    parts = [body.verdict, f"round {body.round}"]
+    if body.tasks:
+        parts.append(f"{passed}/{body.tasks} tasks")
+    parts.append(counted(len(body.open_findings), "open finding"))
+    of = f"run {body.run}" if body.run else printable(body.series)
+    lines = [
+        " · ".join(parts),
+        f"{engine_words(body.engine)}, effort {body.engine.effort}, {tokens_words(body.engine.tokens)} · {of}",
+        printable(body.review.summary),
+        *(f"- {reason}" for reason in map(printable, body.downgrades)),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,43 @@
+"""Small words that several renderings share: counts, tokens, times, engines."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from git_cto.model import EngineUse
+
+SIGNS = {"approve": "✓", "revise": "✗", "abort": "■", "pass": "✓", "fail": "✗", "partial": "◐"}
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def tokens_words(tokens: int) -> str:
+    """`812 tokens`, `24.9k tokens`."""
+    return f"{tokens} tokens" if tokens < 1_000 else f"{tokens / 1_000:.1f}k tokens"
+
+
+def engine_words(engine: EngineUse) -> str:
+    """`gpt-5.4, Codex 0.169.0`."""
+    return f"{engine.model}, {engine.engine.capitalize()} {engine.version}"
+
+
+def elapsed(seconds: float) -> str:
+    """`0:42`, `12:03`, `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(time: str, now: str) -> str:
+    """How long before `now` (both RFC 3339): `12 minutes ago`."""
+    then, at = (datetime.datetime.fromisoformat(text) for text in (time, now))
+    seconds = max(0, int((at - then).total_seconds()))
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{counted(seconds // size, name)} ago"
+    return "just now"

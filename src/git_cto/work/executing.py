@@ -1,0 +1,208 @@
+"""Tasks done by hand: starting one on its branch, finishing it with a result commit, merging it into trunk.
+
+Refusals name their reason and lose nothing: everything that can be known to fail is checked before anything moves.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.errors import UsageError
+from git_cto.model import TRUNK
+from git_cto.repo.change import conflicts
+from git_cto.repo.runs import run_and_task, task_ref, trunk_ref
+
+if TYPE_CHECKING:
+    from git_cto.model import ResultOutcome
+    from git_cto.repo.repository import Repository
+    from git_cto.work.runs import Run, TaskView
+    from git_cto.work.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Started:
+    """A task whose branch is checked out now. `notes` are for the user's eyes."""
+
+    view: TaskView
+    created: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task that has a result. `result` and `merge` are commits, `notes` what looks odd about it."""
+
+    task_id: str
+    outcome: ResultOutcome
+    result: str
+    merge: str
+    notes: tuple[str, ...]
+
+
+def start(workspace: Workspace, repository: Repository, run: Run, task_id: str) -> Started:
+    """Checks out the task's branch: a new one at trunk, or the old one, moved up to trunk where it was merged."""
+    view = run.task(task_id)
+    trunk = _trunk(run)
+    if view.waits_for:
+        waits = ", ".join(view.waits_for)
+        raise UsageError(f"{task_id} waits for {waits}.", f"git cto start {view.waits_for[0]}")
+    ref = task_ref(run.id, task_id)
+    _refuse_busy(repository, ref)
+    dirty = repository.changed_paths()
+    if dirty and repository.branch() != ref:
+        raise UsageError(
+            f"There is work that is not committed: {_some(dirty)}.", "git stash --include-untracked, or commit it"
+        )
+    tip = workspace.git.read_ref(ref)
+    with repository.returning():
+        if tip is None:
+            workspace.git.run("update-ref", "-m", "git cto start", ref, trunk, workspace.place.zero)
+        repository.switch(ref)
+        if tip is not None and tip != trunk and workspace.git.is_ancestor(tip, trunk):
+            repository.fast_forward(trunk)
+    stuck = [other for other in view.task.depends_on if run.task(other).state in {"blocked", "failed"}]
+    notes = tuple(f"{other}, which this depends on, is {run.task(other).state}" for other in stuck)
+    return Started(view, tip is None, notes)
+
+
+def finish(
+    workspace: Workspace,
+    repository: Repository,
+    run: Run,
+    task_id: str | None,
+    *,
+    summary: str,
+    outcome: ResultOutcome,
+) -> Finished:
+    """Commits what is there with the result's trailers, and merges the task's branch into trunk.
+
+    Ends on trunk. Where the merge would conflict, nothing has moved.
+    """
+    if not summary.strip():
+        raise UsageError("A result needs a summary.", 'git cto finish -m "what was done"')
+    ref = _branch_of(repository, run, task_id)
+    task_id = ref.rsplit("/", 1)[-1]
+    view = run.task(task_id)
+    trunk = _trunk(run)
+    _refuse_busy(repository, trunk_ref(run.id))
+    _check_merges(workspace, repository, run, trunk)
+    notes = _oddities(workspace, repository, view, trunk)
+    result = _result_commit(workspace, repository, run, view, summary.strip(), outcome)
+    with repository.returning():
+        repository.switch(trunk_ref(run.id))
+        merge = repository.merge(ref, f"Merge {task_id} into {TRUNK} of {run.id}")
+    return Finished(task_id, outcome, result, merge, notes)
+
+
+def _trunk(run: Run) -> str:
+    if run.trunk is None:
+        raise UsageError(
+            f"The branch cto/{run.id}/{TRUNK} is not here.",
+            f"git fetch, then git branch cto/{run.id}/{TRUNK} origin/cto/{run.id}/{TRUNK}",
+        )
+    return run.trunk
+
+
+def _refuse_busy(repository: Repository, ref: str) -> None:
+    operation = repository.operation()
+    if operation:
+        raise UsageError(
+            f"A {operation} is under way here.", f"finish it, or git {operation} --abort", code="operation_under_way"
+        )
+    elsewhere = repository.worktree_of(ref)
+    if elsewhere:
+        raise UsageError(
+            f"{ref.removeprefix('refs/heads/')} is checked out in {elsewhere}.", f"cd {elsewhere}, and do it there"
+        )
+
+
+def _branch_of(repository: Repository, run: Run, task_id: str | None) -> str:
+    """The full ref of the task's branch, which has to be the one that is checked out."""
+    current = repository.branch()
+    found = run_and_task(current)
+    if task_id is None:
+        if found is None or found[1] == TRUNK:
+            raise UsageError("You are on no task's branch.", "git cto start TASK, or git switch to the task's branch")
+        task_id = found[1]
+    run.task(task_id)
+    ref = task_ref(run.id, task_id)
+    if current != ref:
+        raise UsageError(
+            f"{task_id} lives on cto/{run.id}/{task_id}, which is not checked out.", f"git cto start {task_id}"
+        )
+    return ref
+
+
+def _check_merges(workspace: Workspace, repository: Repository, run: Run, trunk: str) -> None:
+    """Refuses where what is here would conflict with trunk. Nothing is touched."""
+    head = workspace.git.commit_of("HEAD") or ""
+    tree = repository.pending_tree()
+    pending = workspace.git.run(
+        "-c",
+        "user.name=git-cto",
+        "-c",
+        "user.email=git-cto@localhost",
+        "commit-tree",
+        "--no-gpg-sign",
+        "-p",
+        head,
+        "-m",
+        "pending",
+        tree,
+    )
+    paths = conflicts(workspace.lens, trunk, pending.decode().strip())
+    if paths:
+        raise UsageError(
+            f"This would conflict with cto/{run.id}/{TRUNK} in {_some(list(paths))}. Nothing has moved.",
+            f"git merge cto/{run.id}/{TRUNK}, resolve it, then git cto finish again",
+            code="conflict",
+        )
+
+
+def _result_commit(
+    workspace: Workspace, repository: Repository, run: Run, view: TaskView, summary: str, outcome: ResultOutcome
+) -> str:
+    """The result commit; one that a finish which did not get to its merge left behind is taken as it is."""
+    trailers = {
+        "Cto-Run": run.id,
+        "Cto-Task": view.task.id,
+        "Cto-Outcome": outcome,
+        "Cto-Round": str(run.standing.round),
+    }
+    head = workspace.git.commit_of("HEAD") or ""
+    repository.stage_all()
+    if not repository.changed_paths() and _is_result(workspace, head, summary, trailers):
+        return head
+    return repository.commit(summary, trailers)
+
+
+def _is_result(workspace: Workspace, commit: str, summary: str, trailers: dict[str, str]) -> bool:
+    message = workspace.lens.run("log", "-1", "--format=%B", "--end-of-options", commit).decode("utf-8", "replace")
+    lines = message.strip().splitlines()
+    return message.startswith(summary) and all(f"{name}: {value}" in lines for name, value in trailers.items())
+
+
+def _oddities(workspace: Workspace, repository: Repository, view: TaskView, trunk: str) -> tuple[str, ...]:
+    """What does not fit the task's action, said and not held against it: the reviewer decides."""
+    task = view.task
+    if task.action in {"run_command", "verify"}:
+        return ()
+    exists = os.path.lexists(os.path.join(repository.worktree, task.target))
+    if task.action == "delete_file":
+        return (f"{task.target} is still there",) if exists else ()
+    if not exists:
+        return (f"{task.target} does not exist",)
+    touched = repository.changed_paths()
+    since = workspace.git.run("diff", "--name-only", "-z", "--no-renames", f"{trunk}...HEAD")
+    touched += [path for path in since.decode("utf-8", "surrogateescape").split("\0") if path]
+    if not touched:
+        return ("nothing was changed",)
+    inside = any(path == task.target or path.startswith(task.target.rstrip("/") + "/") for path in touched)
+    return () if inside else (f"{task.target} was not changed",)
+
+
+def _some(paths: list[str], limit: int = 3) -> str:
+    more = len(paths) - limit
+    return ", ".join(paths[:limit]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,55 @@
+"""Asking the gate: gathers the facts that the pure decision needs. No model, no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.gate.decision import Decision, Facts, decide
+from git_cto.model import VerdictRecord
+from git_cto.repo.change import conflicts
+from git_cto.repo.git import changed_paths
+from git_cto.work.surveying import Survey, survey
+
+if TYPE_CHECKING:
+    from git_cto.work.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Gated:
+    """The gate's answer for a change; `uncommitted` counts what is in the worktree and no part of the change."""
+
+    survey: Survey
+    decision: Decision
+    uncommitted: int
+
+
+def gate(workspace: Workspace, *, rev: str | None, base: str | None) -> Gated:
+    """Whether the change of `rev` (default: HEAD) may be merged into its target."""
+    found = survey(workspace, head=rev, base=base, run=None)
+    uncommitted = len(changed_paths(workspace.git)) if rev is None else 0
+    return Gated(found, decide_on(workspace, found), uncommitted)
+
+
+def decide_on(workspace: Workspace, found: Survey) -> Decision:
+    """The decision on a change that was looked up already."""
+    if not found.change.files:
+        return Decision(
+            False,
+            (f"{found.head.name} changes nothing compared with {found.target.name}: there is nothing to approve.",),
+            "commit your work, or name another --base",
+        )
+    conflicting = (
+        () if found.change.base == found.target.commit else conflicts(workspace.lens, found.target.commit, found.head.commit)
+    )
+    facts = Facts(found.target, conflicting, _commits_since(workspace, found))
+    return decide(found.change, facts, found.records, found.standing, found.policy)
+
+
+def _commits_since(workspace: Workspace, found: Survey) -> int | None:
+    """How many commits came after the last judged head, where that is known; only asked when it makes a difference."""
+    latest = found.standing.latest
+    if latest is None or not isinstance(latest.body, VerdictRecord) or latest.subject.change == found.change.id:
+        return None
+    done = workspace.lens.attempt("rev-list", "--count", found.head.commit, f"^{latest.subject.head}")
+    return int(done.stdout) if done.returncode == 0 else None

@@ -1,0 +1,95 @@
+"""Keeping what came out: artifacts beside the ledger, records in it, and the note that people read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from git_cto.errors import ToolError
+from git_cto.ledger.artifacts import Artifacts, ArtifactsError, Slot
+from git_cto.model import OverrideRecord, Record, Subject, VerdictRecord
+from git_cto.render.note import note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from git_cto.work.workspace import Workspace
+
+_SHORT = 300  # characters that are left of a long text when a record would be too long
+
+
+def reserve(workspace: Workspace, slug: str, kind: str) -> tuple[Slot | None, tuple[str, ...]]:
+    """A numbered place for the artifacts of one call; None and a note about it where none can be had."""
+    try:
+        return Artifacts(workspace.git, slug).reserve(kind), ()
+    except ArtifactsError as error:
+        return None, (error.message,)
+
+
+def keep_json(slot: Slot | None, document: Mapping[str, object]) -> str:
+    """Writes the document of a call; returns its path, "" where it could not be kept (the record is what counts)."""
+    if slot is None:
+        return ""
+    try:
+        return slot.write("json", (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+    except ArtifactsError:
+        return ""
+
+
+def record_fitted(workspace: Workspace, subject: Subject, body: VerdictRecord, change: bytes) -> Record:
+    """Records a verdict, with less of its long texts if it would be longer than a record may be."""
+    attempts = list(_shorter(body))
+    for attempt in attempts[:-1]:
+        try:
+            record = workspace.ledger.add(subject, attempt, series=body.series, change=change)
+            break
+        except ToolError as error:
+            if error.code != "record_too_large":
+                raise
+    else:
+        record = workspace.ledger.add(subject, attempts[-1], series=body.series, change=change)
+    show(workspace, subject.head, record)
+    return record
+
+
+def _shorter(body: VerdictRecord) -> Iterator[VerdictRecord]:
+    """The record, then ones with shorter texts. What the verdict rests on (verdicts, ids, severities) stays."""
+    yield body
+    body = replace(
+        body,
+        commands=tuple(replace(one, output=one.output[-_SHORT:]) for one in body.commands),
+        results=tuple(replace(one, summary=one.summary[:_SHORT]) for one in body.results),
+        carried=tuple(replace(one, body=one.body[:_SHORT], suggestion=None) for one in body.carried),
+        suspicions=body.suspicions[:20],
+        dispute=body.dispute[: 10 * _SHORT],
+    )
+    yield body
+    yield replace(
+        body,
+        commands=tuple(replace(one, command=one.command[:_SHORT], output="") for one in body.commands),
+        results=tuple(replace(one, summary="") for one in body.results),
+        carried=tuple(replace(one, body=one.body[:80]) for one in body.carried),
+        review=replace(
+            body.review,
+            findings=tuple(replace(one, body=one.body[:_SHORT], suggestion=None) for one in body.review.findings),
+        ),
+    )
+
+
+def show(workspace: Workspace, commit: str, newest: Record) -> None:
+    """Writes what `git log --notes=cto` says of a commit. It can be made again at will, so it may fail silently."""
+    known = {record.id: record for record in workspace.ledger.find(head=commit)} | {newest.id: newest}
+    about = [
+        record
+        for record in known.values()
+        if record.subject.head == commit and isinstance(record.body, VerdictRecord | OverrideRecord)
+    ]
+    about.sort(key=lambda record: record.body.time, reverse=True)
+    try:
+        workspace.ledger.show(commit, note(about[:5]))
+    except ToolError:
+        return
+
+

@@ -1,0 +1,193 @@
+"""From an objective to a run: the plan is asked for and checked, recorded, and trunk is made."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from git_cto.agents.base import Question
+from git_cto.answers import plan_schema, read_plan
+from git_cto.errors import UsageError
+from git_cto.gate.policy import GUIDELINES
+from git_cto.model import EngineUse, Plan, PlanRecord, Record, Subject, Target
+from git_cto.prompts import instructions
+from git_cto.redaction import redact_all, secret_values
+from git_cto.repo.git import changed_paths
+from git_cto.repo.runs import trunk_ref
+from git_cto.work.asking import Asked, Asker, ask
+from git_cto.work.keeping import keep_json, reserve
+from git_cto.work.questions import plan_prompt
+from git_cto.work.workspace import now, run_series
+
+if TYPE_CHECKING:
+    from git_cto.work.workspace import Workspace
+
+DEFAULT_MODEL = "gpt-5.4-pro"
+DEFAULT_EFFORT = "high"
+LARGEST_OBJECTIVE = 20_000  # characters
+_DULL = frozenset("a an the to of for in on at with and or that this it add make create implement please new we".split())
+
+
+@dataclass(frozen=True)
+class PlanQuestion:
+    """A plan question that is ready to be asked. `start` is where trunk will begin, `notes` are for the user."""
+
+    question: Question
+    objective: str
+    target: Target
+    base: str  # what the user named
+    start: str
+    started_at: str  # in words: where `start` is
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan that started a run."""
+
+    run: str
+    record: Record
+    plan: Plan
+    engine: EngineUse
+    artifact: str  # path, "" where none could be written
+    notes: tuple[str, ...]
+
+
+def prepare(
+    workspace: Workspace, objective: str, *, base: str | None, model: str | None, effort: str | None, asker: Asker
+) -> PlanQuestion:
+    """Everything that can fail before a model is asked. Raises `UsageError`."""
+    objective = objective.strip()
+    if not objective:
+        raise UsageError("The objective is empty.", 'git cto plan "what should be reached"')
+    if len(objective) > LARGEST_OBJECTIVE:
+        raise UsageError(f"The objective has {len(objective):,} characters; {LARGEST_OBJECTIVE:,} at most.", "shorten it")
+    if workspace.place.worktree is None:
+        raise UsageError("This repository is bare: there is nothing to read.", "git clone it, and plan there")
+    _check_branches(workspace)
+    head = workspace.git.commit_of("HEAD")
+    if head is None:
+        raise UsageError("There is no commit here yet: a run starts from one.", "git add -A && git commit")
+    target = workspace.target(base)
+    policy = workspace.policy(target)
+    start, started_at = _start(workspace, head, target)
+    guidelines = {path: text for path in GUIDELINES if (text := workspace.text_at(target.commit, path))}
+    said = workspace.settings
+    question = Question(
+        phase="plan",
+        instructions=instructions("planner"),
+        prompt=plan_prompt(objective, target=target, guidelines=guidelines),
+        schema=plan_schema(),
+        model=first(model, said.text("cto.plan.model"), policy.plan.model, asker.engine.default_model(), DEFAULT_MODEL),
+        effort=first(effort, said.text("cto.plan.effort"), policy.plan.effort, DEFAULT_EFFORT),
+        directory=Path(workspace.place.worktree),
+    )
+    return PlanQuestion(question, objective, target, base or "", start, started_at, _notes(workspace, start, head))
+
+
+def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
+    """Asks for the plan, records it and makes trunk. Nothing is recorded unless the plan can be carried out."""
+    run = new_run_id(prepared.objective)
+    slot, notes = reserve(workspace, run, "plan")
+    asked = ask(asker, prepared.question, read_plan, slot)
+    made = msgspec.convert(redact_all(msgspec.to_builtins(asked.value), secret_values(workspace.environ)), Plan)
+    engine = engine_use(asked, prepared.question)
+    body = PlanRecord(
+        run=run,
+        series=run_series(run, prepared.target.ref).name,
+        target=prepared.target.ref,
+        target_commit=prepared.target.commit,
+        start=prepared.start,
+        plan=made,
+        engine=engine,
+        actor=workspace.actor(),
+        time=now(),
+        base=prepared.base,
+    )
+    _check_branches(workspace)
+    record = workspace.ledger.add(Subject(head=prepared.start), body, series=body.series)
+    workspace.git.run(
+        "update-ref", "-m", "git cto plan", trunk_ref(run), prepared.start, workspace.place.zero
+    )
+    artifact = keep_json(slot, plan_document(run, prepared.target, prepared.start, made, engine))
+    return Planned(run, record, made, engine, artifact, (*prepared.notes, *notes))
+
+
+def plan_document(run: str, target: Target, start: str, made: Plan, engine: EngineUse) -> dict[str, object]:
+    """The JSON document of a plan: the plan's own keys at the top level, then what git-cto adds."""
+    return {
+        "schema": "git-cto/plan/v1",
+        **msgspec.to_builtins(made),
+        "run": run,
+        "target": target.ref,
+        "start": start,
+        "trunk": f"cto/{run}/trunk",
+        "engine": msgspec.to_builtins(engine),
+        "next": f"git cto start {made.in_order()[0].id}",
+    }
+
+
+def engine_use(asked: Asked[object] | Asked[Plan], question: Question) -> EngineUse:
+    """What a record says of the engine that answered."""
+    return EngineUse(
+        engine=asked.answer.engine,
+        version=asked.answer.version,
+        model=asked.answer.model,
+        effort=question.effort,
+        input_tokens=asked.input_tokens,
+        cached_tokens=asked.cached_tokens,
+        output_tokens=asked.output_tokens,
+        reasoning_tokens=asked.reasoning_tokens,
+        seconds=round(asked.seconds, 3),
+    )
+
+
+def first(*values: str | None) -> str:
+    """The first value that says something; the last one always does."""
+    return next(value for value in values if value)
+
+
+def new_run_id(objective: str) -> str:
+    """`<slug>-<6 hex>`: the slug from the objective's telling words, the hex by chance."""
+    words = re.findall(r"[a-z0-9]+", objective.lower())
+    telling = [word for word in words if word not in _DULL] or words
+    slug = ""
+    for word in telling[:3]:
+        if len(slug) + len(word) > 24:
+            break
+        slug += ("-" if slug else "") + word
+    return f"{slug or 'run'}-{secrets.token_hex(3)}"
+
+
+def _check_branches(workspace: Workspace) -> None:
+    if workspace.git.read_ref("refs/heads/cto") is not None:
+        raise UsageError(
+            "A branch named cto is in the way: the branches of runs live under cto/.",
+            "git branch -m cto some-other-name",
+            code="branch_in_the_way",
+        )
+
+
+def _start(workspace: Workspace, head: str, target: Target) -> tuple[str, str]:
+    """Where trunk begins: at HEAD where HEAD has commits that the target has not, else at the target's tip."""
+    if head == target.commit or workspace.git.is_ancestor(head, target.commit):
+        return target.commit, f"{target.name} ({target.commit[:7]})"
+    branch = workspace.git.head_ref()
+    name = branch.removeprefix("refs/heads/") if branch else "HEAD"
+    return head, f"{name} ({head[:7]})"
+
+
+def _notes(workspace: Workspace, start: str, head: str) -> tuple[str, ...]:
+    notes = []
+    dirty = changed_paths(workspace.git)
+    if dirty:
+        notes.append(f"{len(dirty)} changed paths are not committed: the planner sees them, the run starts without them")
+    if start != head:
+        notes.append(f"HEAD is behind the target: the planner reads {head[:7]}, the run starts at {start[:7]}")
+    return tuple(notes)
+

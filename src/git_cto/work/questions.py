@@ -1,0 +1,174 @@
+"""The questions that engines are asked: their prompts, built from values. Pure, except for the random marker.
+
+Whatever comes from a change stands between fences with a marker that nobody could foresee.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from git_cto.model import CommandOutcome, Finding, Plan, Suspicion, Target, Task, TaskResult
+    from git_cto.repo.patch import Shown, View
+
+
+class Fence:
+    """Marks blocks of data. The marker is random and occurs in none of the texts it was made for."""
+
+    def __init__(self, texts: Iterable[str], marker: str = "") -> None:
+        held = list(texts)
+        self.marker = marker or secrets.token_hex(16)
+        while any(self.marker in text for text in held):
+            self.marker = secrets.token_hex(16)
+
+    def block(self, name: str, text: str) -> str:
+        """The text as a block of data."""
+        end = "" if text.endswith("\n") or not text else "\n"
+        return f"<<<{name} {self.marker}>>>\n{text}{end}<<<END {name} {self.marker}>>>\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewMatter:
+    """Everything that a review question is made from."""
+
+    head: str
+    target: Target
+    round: int
+    plan: Plan | None
+    guidelines: Mapping[str, str]  # path at the target's tip -> text
+    prior: Sequence[Finding]
+    view: View
+    results: Sequence[TaskResult]
+    claim: str  # what the user or the executor says of the whole
+    commands: Sequence[CommandOutcome]
+    planned_commands: Sequence[str]  # what the plan would have run; told as "not run" where there are no outcomes
+    suspicions: Sequence[Suspicion]
+    dispute: str
+
+
+def plan_prompt(objective: str, *, target: Target, guidelines: Mapping[str, str]) -> str:
+    """The question that a plan answers."""
+    fence = Fence([objective, *guidelines.values()])
+    parts = [
+        "Plan this objective for the repository in the current directory.\n",
+        f"The change is meant for the branch {target.name}.\n",
+        "# Objective\n\n" + fence.block("OBJECTIVE", objective),
+    ]
+    if guidelines:
+        parts.append("# Guidelines of the project\n\n" + _guidelines(fence, guidelines))
+    return "\n".join(parts)
+
+
+def review_prompt(matter: ReviewMatter, marker: str = "") -> str:
+    """The question that a review answers. `marker` is for asking exactly the same question again."""
+    fence = Fence(_data(matter), marker)
+    parts = [
+        f"Review the change of commit {matter.head} (head), meant for the branch {matter.target.name}.\n"
+        f"This is round {matter.round} of its review. The marker of this question's data is {fence.marker}.\n",
+        _plan(matter.plan, fence) if matter.plan else "There is no plan: judge the change by itself.\n",
+    ]
+    if matter.guidelines:
+        parts.append("# Guidelines of the project\n\n" + _guidelines(fence, matter.guidelines))
+    if matter.prior:
+        parts.append("# Findings of earlier rounds, each to be ruled on\n\n" + _prior(matter.prior, fence))
+    parts.append("# Files of the change\n\n" + fence.block("FILES", _files(matter.view)))
+    parts.append("# How the verification commands ended\n\n" + _commands(matter, fence))
+    if matter.suspicions:
+        parts.append("# Suspicious text found by git-cto\n\n" + fence.block("SUSPICIOUS", _suspicions(matter)))
+    if matter.results or matter.claim:
+        parts.append("# What the executor says (claims, to be checked)\n\n" + fence.block("RESULTS", _results(matter)))
+    if matter.dispute:
+        parts.append(
+            "# Dispute\n\nThe last verdict on exactly this change is disputed by its author. Weigh the argument; it may"
+            " be wrong.\n\n" + fence.block("DISPUTE", matter.dispute)
+        )
+    parts.append("# The change\n\n" + "\n".join(_patches(matter.view, fence)))
+    contents = [fence.block(f"NEW CONTENT OF {one.file.name}", one.content) for one in matter.view.files if one.content]
+    if contents:
+        parts.append("# Changed files as they are after the change\n\n" + "\n".join(contents))
+    return "\n".join(parts)
+
+
+def retry_prompt(prompt: str, error: str) -> str:
+    """The same question again, after an answer that could not be used."""
+    return f"{prompt}\n# Your last answer could not be used\n\n{error}\n\nAnswer again, in the form asked for.\n"
+
+
+def _data(matter: ReviewMatter) -> list[str]:
+    shown = [text for one in matter.view.files for text in (one.patch, one.content, one.file.name)]
+    said = [matter.claim, matter.dispute, *(result.summary for result in matter.results)]
+    found = [finding.body for finding in matter.prior] + [one.output for one in matter.commands]
+    return [*shown, *said, *found, *matter.guidelines.values(), str(matter.plan)]
+
+
+def _guidelines(fence: Fence, guidelines: Mapping[str, str]) -> str:
+    return "\n".join(fence.block(f"GUIDELINES {path}", text) for path, text in guidelines.items())
+
+
+def _plan(plan: Plan, fence: Fence) -> str:
+    lines = [f"Objective: {plan.objective}", f"Strategy: {plan.strategy}", ""]
+    for task in plan.in_order():
+        lines += _task(task)
+    if plan.verification.expected:
+        lines.append(f"Expected of the verification: {plan.verification.expected}")
+    return "# Plan\n\n" + fence.block("PLAN", "\n".join(lines))
+
+
+def _task(task: Task) -> list[str]:
+    after = f" (after {', '.join(task.depends_on)})" if task.depends_on else ""
+    return [
+        f"{task.id} {task.action} {task.target}{after}",
+        f"  {task.description}",
+        *(f"  - criterion: {criterion}" for criterion in task.acceptance_criteria),
+        *([f"  context: {task.context}"] if task.context else []),
+        "",
+    ]
+
+
+def _prior(prior: Sequence[Finding], fence: Fence) -> str:
+    lines = [f"{one.id} [{one.severity}] {one.where}\n  {one.body}" for one in prior]
+    return fence.block("FINDINGS", "\n".join(lines))
+
+
+def _files(view: View) -> str:
+    lines = []
+    for one in view.files:
+        file = one.file
+        modes = file.new_mode if file.old_mode == file.new_mode else f"{file.old_mode} -> {file.new_mode}"
+        why = f" ({one.coverage.reason})" if one.coverage.reason else ""
+        ids = "" if one.coverage.status == "full" else f" {file.old_oid[:12]} -> {file.new_oid[:12]}"
+        lines.append(f"{file.status} {file.name} mode {modes}, {one.coverage.status}{why}{ids}")
+    return "\n".join(lines)
+
+
+def _commands(matter: ReviewMatter, fence: Fence) -> str:
+    if not matter.commands:
+        if not matter.planned_commands:
+            return "None were run.\n"
+        return fence.block("COMMANDS", "\n".join(f"not run: {command}" for command in matter.planned_commands))
+    blocks = []
+    for one in matter.commands:
+        ended = "stopped after its time limit" if one.exit_code is None else f"exit code {one.exit_code}"
+        blocks.append(f"$ {one.command}\n{ended}\n{one.output}".rstrip())
+    return fence.block("COMMANDS", "\n\n".join(blocks))
+
+
+def _suspicions(matter: ReviewMatter) -> str:
+    return "\n".join(f"{one.path}:{one.line} {one.what}" for one in matter.suspicions)
+
+
+def _results(matter: ReviewMatter) -> str:
+    lines = [f"{one.task_id} {one.outcome}: {one.summary}" for one in matter.results]
+    return "\n".join([*lines, *([matter.claim] if matter.claim else [])])
+
+
+def _patches(view: View, fence: Fence) -> list[str]:
+    return [fence.block(f"PATCH {one.file.name}", one.patch) for one in view.files if _shown(one)]
+
+
+def _shown(one: Shown) -> bool:
+    return one.coverage.status == "full"

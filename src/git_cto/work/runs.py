@@ -1,0 +1,155 @@
+"""A run put together from what git and the ledger know: its plan, its results, and the state of each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
+
+from git_cto.errors import UsageError
+from git_cto.gate.rounds import Standing, in_order, standing
+from git_cto.model import Plan, PlanRecord, Target, Task, TaskResult, VerdictRecord
+from git_cto.repo.runs import PREFIX, results, run_and_task, runs, trunk_ref
+from git_cto.work.workspace import run_series
+
+if TYPE_CHECKING:
+    from git_cto.gate.policy import Policy
+    from git_cto.model import Record
+    from git_cto.work.workspace import Workspace
+
+State = Literal["waiting", "ready", "active", "done", "blocked", "failed", "fix"]
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """One task with everything that is known about it. `waits_for` are the dependencies without a result."""
+
+    task: Task
+    state: State
+    branch: str  # short name; it exists only once the task was started
+    result: TaskResult | None
+    waits_for: tuple[str, ...]
+    feedback: str  # of the last review, where it was not passed
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run. `trunk` is the commit its trunk stands at, None where the branch is not here."""
+
+    id: str
+    record: Record
+    plan_record: PlanRecord
+    target: Target
+    policy: Policy
+    trunk: str | None
+    tasks: tuple[TaskView, ...]
+    standing: Standing
+    records: tuple[Record, ...]
+
+    def task(self, task_id: str) -> TaskView:
+        """The task with this id; raises `UsageError` where the plan has none."""
+        found = next((view for view in self.tasks if view.task.id == task_id), None)
+        if found is None:
+            known = ", ".join(view.task.id for view in self.tasks)
+            raise UsageError(f"Run {self.id} has no task {task_id!r} (it has {known}).", f"git cto tasks {self.id}")
+        return found
+
+    @property
+    def results(self) -> tuple[TaskResult, ...]:
+        """The results so far, in the plan's order."""
+        return tuple(view.result for view in self.tasks if view.result)
+
+
+def load_run(workspace: Workspace, run_id: str) -> Run:
+    """The run with this id; raises `UsageError` where the ledger has no plan of it."""
+    records = workspace.ledger.find(series=f"run/{run_id}", objects=workspace.objects)
+    plans = [record for record in in_order(records) if isinstance(record.body, PlanRecord) and record.body.run == run_id]
+    if not plans:
+        some = ", ".join(sorted(runs(workspace.git))[:5])
+        raise UsageError(
+            f"The ledger has no plan of a run {run_id!r}" + (f" (runs here: {some})." if some else "."),
+            "git cto sync, if it was planned elsewhere",
+        )
+    record = plans[-1]
+    body = record.body
+    assert isinstance(body, PlanRecord)  # noqa: S101 -- chosen above
+    target = workspace.target(body.base or body.target)
+    policy = workspace.policy(target)
+    trunk = workspace.git.read_ref(trunk_ref(run_id))
+    where = standing(records, run_series(run_id, target.ref), policy.rounds)
+    body = replace(body, plan=current_plan(body.plan, where))
+    found = results(workspace.lens, body.start, trunk, run_id) if trunk else {}
+    return Run(
+        id=run_id,
+        record=record,
+        plan_record=body,
+        target=target,
+        policy=policy,
+        trunk=trunk,
+        tasks=_views(workspace, run_id, body, found, where, trunk),
+        standing=where,
+        records=tuple(records),
+    )
+
+
+def current_plan(plan: Plan, where: Standing) -> Plan:
+    """The plan as the last verdict left it. Its record follows the verdict's; this holds if only the latter exists."""
+    latest = where.latest.body if where.latest else None
+    return plan.amended(latest.review.revised_tasks) if isinstance(latest, VerdictRecord) else plan
+
+
+def _views(
+    workspace: Workspace, run_id: str, body: PlanRecord, found: dict[str, TaskResult], where: Standing, trunk: str | None
+) -> tuple[TaskView, ...]:
+    branches = {
+        named[1]: oid
+        for ref, oid in workspace.git.refs(f"{PREFIX}{run_id}/*").items()
+        if (named := run_and_task(ref)) is not None
+    }
+    unmerged = {
+        task
+        for task, oid in branches.items()
+        if trunk and task != "trunk" and not workspace.git.is_ancestor(oid, trunk)
+    }
+    current = run_and_task(workspace.git.head_ref())
+    if current and current[0] == run_id:
+        unmerged.add(current[1])
+    feedback = _feedback(where)
+    views = []
+    for task in body.plan.in_order():
+        result = found.get(task.id)
+        waits = tuple(other for other in task.depends_on if other not in found)
+        to_fix = task.id in feedback and (result is None or _was_judged(workspace, result, where))
+        state = _state(result, active=task.id in unmerged, to_fix=to_fix, waits=bool(waits))
+        views.append(TaskView(task, state, f"cto/{run_id}/{task.id}", result, waits, feedback.get(task.id, "")))
+    return tuple(views)
+
+
+def _state(result: TaskResult | None, *, active: bool, to_fix: bool, waits: bool) -> State:
+    if active:
+        return "active"
+    if to_fix and result is not None:
+        return "fix"
+    if result is not None:
+        return result.outcome
+    return "waiting" if waits else "ready"
+
+
+def _was_judged(workspace: Workspace, result: TaskResult, where: Standing) -> bool:
+    """Whether the last verdict was on a head that has this result; a later result is an answer to the verdict."""
+    return where.latest is not None and workspace.git.is_ancestor(result.commit, where.latest.subject.head)
+
+
+def _feedback(where: Standing) -> dict[str, str]:
+    """What the last verdict says of the tasks that did not pass; empty after an approval."""
+    body = where.latest.body if where.latest else None
+    if not isinstance(body, VerdictRecord) or body.verdict == "approve":
+        return {}
+    failed = {
+        one.task_id: one.feedback or "not passed"
+        for one in body.review.task_reviews
+        if one.status != "pass" or any(not criterion.met for criterion in one.criteria)
+    }
+    return failed | {task.id: task.description for task in body.review.revised_tasks}
+

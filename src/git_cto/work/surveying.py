@@ -1,0 +1,77 @@
+"""What is known of a change before anybody judges it: head, target, policy, the change itself, records and rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.gate.rounds import Standing, in_order, standing
+from git_cto.model import Change, PlanRecord, Record, Series, Target
+from git_cto.repo.change import fetch_missing, identify, merge_base
+from git_cto.repo.resolve import Head, resolve_head
+from git_cto.repo.runs import run_and_task
+from git_cto.work.workspace import head_series, run_series
+
+if TYPE_CHECKING:
+    from git_cto.gate.policy import Policy
+    from git_cto.work.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A change and everything that git and the ledger know of it."""
+
+    head: Head
+    target: Target
+    policy: Policy
+    change: Change
+    run: str | None
+    series: Series
+    records: tuple[Record, ...]
+    standing: Standing
+
+    @property
+    def plan_record(self) -> Record | None:
+        """The run's latest plan."""
+        plans = [one for one in in_order(self.records) if isinstance(one.body, PlanRecord) and one.body.run == self.run]
+        return plans[-1] if plans else None
+
+
+def survey(workspace: Workspace, *, head: str | None, base: str | None, run: str | None) -> Survey:
+    """Looks everything up, once. `run` is None where the head's branch should tell.
+
+    Raises `UsageError` and `ToolError` where the place does not allow to say what the change is.
+    """
+    found = resolve_head(workspace.git, head)
+    of_branch = run_and_task(found.ref)
+    run = run or (of_branch[0] if of_branch else None)
+    records: list[Record] = []
+    if run:
+        records = workspace.ledger.find(series=f"run/{run}", objects=workspace.objects)
+        base = base or _planned_base(records, run)
+    target = workspace.target(base)
+    series = run_series(run, target.ref) if run else head_series(found, target.ref)
+    start = merge_base(workspace.lens, target.commit, found.commit, target.name)
+    change = identify(workspace.lens, start, found.commit)
+    fetch_missing(workspace.git, workspace.lens, change)
+    about = workspace.ledger.find(
+        head=found.commit, change=change.id, series=None if run else series.name, objects=workspace.objects
+    )
+    everything = {record.id: record for record in (*records, *about)}
+    policy = workspace.policy(target)
+    return Survey(
+        head=found,
+        target=target,
+        policy=policy,
+        change=change,
+        run=run,
+        series=series,
+        records=tuple(everything.values()),
+        standing=standing(everything.values(), series, policy.rounds),
+    )
+
+
+def _planned_base(records: list[Record], run: str) -> str | None:
+    """The target that the run was planned for."""
+    plans = [one.body for one in in_order(records) if isinstance(one.body, PlanRecord) and one.body.run == run]
+    return (plans[-1].base or plans[-1].target) if plans else None

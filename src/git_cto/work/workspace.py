@@ -1,0 +1,159 @@
+"""One command's view of a repository: opened once at the edge, resolved once, passed on to what the verbs do."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from git_cto import __version__
+from git_cto.config import Settings, read_settings
+from git_cto.errors import UsageError
+from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
+from git_cto.ledger.store import Ledger
+from git_cto.model import Actor, Series
+from git_cto.repo.git import Git, Lens, discover
+from git_cto.repo.resolve import resolve_target
+from git_cto.repo.runs import check_run_id, run_and_task, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from git_cto.model import Target
+    from git_cto.repo.git import Objects
+    from git_cto.repo.resolve import Head
+
+
+class Workspace:
+    """A repository, its ledger, and the user's settings. A context manager: what it started ends with it."""
+
+    def __init__(self, cwd: str, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.place = discover(cwd, environ)
+        self.git = Git(self.place, environ)
+        self.ledger = Ledger(self.git)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    @cached_property
+    def lens(self) -> Lens:
+        """Objects and nothing else."""
+        return self._stack.enter_context(Lens(self.place, self.environ))
+
+    @cached_property
+    def objects(self) -> Objects:
+        """A reader of objects and refs of the real repository."""
+        return self._stack.enter_context(self.git.objects())
+
+    @cached_property
+    def settings(self) -> Settings:
+        """`git config cto.*`"""
+        return read_settings(self.git.configs("cto."))
+
+    def target(self, name: str | None) -> Target:
+        """The branch that changes are meant for: `name`, else the setting, else what the repository suggests."""
+        return resolve_target(self.git, name, self.settings.text("cto.base"))
+
+    def policy(self, target: Target) -> Policy:
+        """The policy at the target's tip, as far as the user's settings do not narrow it."""
+        where = f"{target.name}:{POLICY_PATH}"
+        return self._narrowed(read_policy(self.text_at(target.commit, POLICY_PATH), where))
+
+    def text_at(self, commit: str, path: str) -> str | None:
+        """The text of an ordinary file (mode 100644 or 100755) at a commit; None where there is none."""
+        listing = self.lens.run("ls-tree", "-z", "--end-of-options", commit, "--", path)
+        if not listing.startswith((b"100644 ", b"100755 ")):
+            return None
+        with self.lens.objects() as objects:
+            content = objects.blob(f"{commit}:{path}")
+        try:
+            return None if content is None else content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} on the target is not UTF-8.", "save it as UTF-8 on the target branch") from error
+
+    def _narrowed(self, policy: Policy) -> Policy:
+        said = self.settings
+        rounds, coverage, gate = policy.rounds, policy.coverage, policy.gate
+        rounds = msgspec.structs.replace(
+            rounds,
+            max=min(rounds.max, said.number("cto.rounds.max") or rounds.max),
+            escalate_after=min(
+                rounds.escalate_after, said.number("cto.rounds.escalateafter") or rounds.escalate_after
+            ),
+        )
+        coverage = msgspec.structs.replace(
+            coverage, max_bytes=min(coverage.max_bytes, said.number("cto.coverage.maxbytes") or coverage.max_bytes)
+        )
+        if said.text("cto.gate.trust") == "signed":
+            gate = msgspec.structs.replace(gate, trust="signed")
+        return msgspec.structs.replace(policy, rounds=rounds, coverage=coverage, gate=gate)
+
+    def actor(self, *, known: bool = False) -> Actor:
+        """Who runs this command. Where git does not know: `UsageError` if it must be `known`, else a last resort."""
+        done = self.git.polite("var", "GIT_COMMITTER_IDENT")
+        name, _, rest = done.stdout.decode("utf-8", "replace").partition(" <")
+        email = rest.partition(">")[0]
+        if done.returncode != 0 or not name:
+            if known:
+                raise UsageError(
+                    "git does not know who you are, and this has to be recorded.",
+                    "git config --global user.name NAME && git config --global user.email EMAIL",
+                    code="no_identity",
+                )
+            name, email = "unknown", ""
+        return Actor(name=name, email=email, host=socket.gethostname(), tool=f"git-cto {__version__}")
+
+    # ---- runs and series
+
+    def current_run(self) -> str | None:
+        """The run of the branch that is checked out, if it is one of a run."""
+        found = run_and_task(self.git.head_ref())
+        return found[0] if found else None
+
+    def run_id(self, name: str | None) -> str:
+        """The run that is meant: `name`, else the current branch's, else the only one that is open."""
+        if name:
+            return check_run_id(name)
+        current = self.current_run()
+        if current:
+            return current
+        found = sorted(runs(self.git))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise UsageError("There is no run here.", 'git cto plan "OBJECTIVE" starts one')
+        raise UsageError(
+            f"There are {len(found)} runs here and none is checked out: {', '.join(found[:5])}.",
+            "name one, or git switch to one of its branches",
+        )
+
+
+def run_series(run: str, target: str) -> Series:
+    """What the rounds of a run are counted in."""
+    return Series(name=f"run/{run}", target=target)
+
+
+def head_series(head: Head, target: str) -> Series:
+    """What rounds are counted in without a run: the branch, or where there is none the commit."""
+    if head.ref is None:
+        return Series(name=f"commit/{head.commit}", target=target)
+    ref = head.ref.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return Series(name=f"branch/{ref}", target=target)
+
+
+def now() -> str:
+    """The time as records write it: UTC, milliseconds."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
