@@ -149,7 +149,9 @@ def _strict_schema(kind: type[BaseModel]) -> dict[str, Any]:
         if not isinstance(node, dict):
             return node
         result = {
-            key: {name: cleaned(sub) for name, sub in value.items()} if key in {"properties", "$defs"} else cleaned(value)
+            key: {name: cleaned(sub) for name, sub in value.items()}
+            if key in {"properties", "$defs"}
+            else cleaned(value)
             for key, value in node.items()
             if key != "title" and not (key == "description" and "properties" in node)
         }
@@ -212,9 +214,7 @@ def _task_review(answer: TaskReviewAnswer) -> model.TaskReview:
     criteria = tuple(
         model.CriterionReview(criterion=one.criterion, met=one.met, evidence=one.evidence) for one in answer.criteria
     )
-    return model.TaskReview(
-        task_id=answer.task_id, status=answer.status, feedback=answer.feedback, criteria=criteria
-    )
+    return model.TaskReview(task_id=answer.task_id, status=answer.status, feedback=answer.feedback, criteria=criteria)
 
 
 def _finding(answer: FindingAnswer) -> model.Finding:

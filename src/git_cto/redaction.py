@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 HIDDEN = "[redacted]"
 _SHORTEST = 8
-_SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PAT)(?:$|_)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PAT)(?:$|_)", re.IGNORECASE
+)
 _SHAPES = re.compile(
     r"""
       \bsk-(?:proj-|ant-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}

@@ -1,0 +1,138 @@
+"""The command line: one small module per verb, loaded when it is called. The only place that knows click.
+
+This is the one boundary where exceptions become messages and exit codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from git_cto import __version__
+from git_cto.errors import CtoError, ExitCode
+
+# Verb -> what `git cto -h` says of it. The module is loaded only when the verb is called.
+VERBS = {
+    "plan": "Ask Codex for a plan and start a run.",
+    "tasks": "Show the tasks of a run.",
+    "start": "Check out the branch of a task.",
+    "finish": "Commit a task's result and merge it into trunk.",
+    "review": "Send the actual diff to Codex and record the verdict.",
+    "gate": "May this be merged? No model, no network.",
+    "log": "Show the records of a commit's series.",
+    "show": "Show one plan or verdict in full.",
+    "continue": "Let an escalated or aborted series go on.",
+    "override": "Record a human's decision for exactly this change.",
+    "sync": "Exchange the ledger with a remote.",
+    "doctor": "Check the set-up, and say what to type.",
+    "init": "Set a repository up: policy, refspec, hook.",
+    "demo": "See the whole loop with scripted answers, no key.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102 -- click's
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102 -- click's
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"git_cto.cli.{cmd_name}_verb")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101 -- every verb's module has one
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002, D102
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 approved or done, 1 not approved, 2 usage or place, 3 inconclusive, 4 abort, 5 escalated.",
+)
+@click.option("-C", "directory", metavar="DIR", default=None, help="Act as if started in DIR.")
+@click.version_option(__version__, prog_name="git-cto", message="%(prog)s %(version)s")
+def group(directory: str | None) -> None:
+    """Codex plans and reviews, Claude Code executes, Git remembers, the gate decides.
+
+    \b
+    Example:
+      git cto plan "Add a health check at /health"
+      git cto review && git cto gate
+    """
+    if directory is None:
+        return
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise click.UsageError(f"cannot change to {directory!r}: {error.strerror}") from error
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: list[str]) -> int:
+    """Runs one command line and returns its exit code. Whatever goes wrong is said on stderr (or as JSON)."""
+    wants_json = "--json" in argv[: argv.index("--")] if "--" in argv else "--json" in argv
+    try:
+        code = group.main(argv, prog_name="git cto", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _failed(_of_click(error), wants_json=wants_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted()
+    except CtoError as error:
+        return _failed(error, wants_json=wants_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return ExitCode.INCONCLUSIVE
+    except Exception as error:  # noqa: BLE001 -- the boundary: whatever is left is a bug of ours, and never a 0
+        return _failed(_bug(error), wants_json=wants_json)
+
+
+def _failed(error: CtoError, *, wants_json: bool) -> int:
+    from git_cto.cli.shell import report
+
+    report(error, wants_json=wants_json)
+    return error.exit_code
+
+
+def _interrupted() -> int:
+    click.echo("\nInterrupted. Nothing was recorded.", err=True)
+    return ExitCode.INTERRUPTED
+
+
+def _of_click(error: click.ClickException) -> CtoError:
+    from git_cto.errors import UsageError
+
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "git cto"
+    message = error.format_message()
+    return UsageError(message[:1].upper() + message[1:], f"{where} -h")
+
+
+def _bug(error: Exception) -> CtoError:
+    import traceback
+
+    from git_cto.errors import BugError
+
+    if os.environ.get("GIT_CTO_DEBUG"):
+        traceback.print_exception(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+    return BugError(
+        f"git-cto has a bug: {type(error).__name__}: {error} ({at}).",
+        "GIT_CTO_DEBUG=1 shows where; please report it",
+    )

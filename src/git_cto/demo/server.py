@@ -252,6 +252,7 @@ class _Loopback(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Loopback
     timeout = 60
+    protocol_version = "HTTP/1.1"  # without it Codex does not understand the 426 below
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
         """Says nothing; the requests are recorded."""
@@ -273,8 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(self.server.owner.next_reply(request))
 
     def do_GET(self) -> None:
-        """There is nothing to read here."""
-        self._send(failure(404, {"message": "The scripted model only answers POST."}))
+        """Nothing to read here; 426 tells Codex to do without a websocket."""
+        self._send(failure(426, {"message": "The scripted model only answers POST."}))
 
     def _send(self, reply: Reply) -> None:
         closing = self.server.owner.closing
@@ -284,7 +285,9 @@ class _Handler(BaseHTTPRequestHandler):
             closing.wait()
             return
         body = reply.body.encode()
+        self.close_connection = True
         self.send_response(reply.status)
+        self.send_header("Connection", "close")  # which is what ends a stream of events
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if reply.status == 200 and not body:

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
@@ -67,9 +67,12 @@ class _Envelope(Struct, frozen=True, forbid_unknown_fields=True):
     signatures: tuple[_Signature, ...]
 
 
-def kind_of(body: Predicate) -> str:
-    """The kind of a record as one word: plan, verdict, override or continue."""
-    return _type_of(body).rsplit("/", 2)[-2]
+Kind = Literal["plan", "verdict", "override", "continue"]
+
+
+def kind_of(body: Predicate) -> Kind:
+    """The kind of a record as one word."""
+    return cast("Kind", _type_of(body).rsplit("/", 2)[-2])
 
 
 def _type_of(body: Predicate) -> str:

@@ -13,6 +13,8 @@ from git_cto.ledger.records import decode_all, encode
 from git_cto.repo.change import blob_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from git_cto.model import Predicate, Record, Subject
     from git_cto.repo.git import Git, Objects
 
@@ -29,11 +31,20 @@ class Ledger:
         return blob_id(_series_blob(series), self._git.place.object_format)
 
     def find(
-        self, *, head: str | None = None, change: str | None = None, series: str | None = None, objects: Objects | None = None
+        self,
+        *,
+        head: str | None = None,
+        change: str | None = None,
+        series: str | None = None,
+        objects: Objects | None = None,
     ) -> list[Record]:
         """Every readable record on this head commit, this change or this series; unordered."""
         annotated = [head, change, self.series_object(series) if series else None]
         return decode_all(self._notes.read([oid for oid in annotated if oid], objects))
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line of the ledger, readable or not, once each."""
+        return self._notes.all_lines()
 
     def add(self, subject: Subject, body: Predicate, *, series: str, change: bytes | None = None) -> Record:
         """Records `body`, on the head, the series and (with its raw listing) the change. Returns it as recorded."""

@@ -205,7 +205,7 @@ def _push(git: Git, remote: str, ours: str, *, prompt: bool) -> bool:
 
 def _refusal(remote: str, done: subprocess.CompletedProcess[bytes]) -> ToolError:
     """What to tell about a fetch or push that failed; what the server said is quoted, made harmless."""
-    said = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
+    said = (done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")
     for pattern, what, hint, code in _REFUSALS:
         if re.search(pattern, said):
             message = f"{what.format(remote)}; the records stay here. {_quoted(said)}"

@@ -120,7 +120,10 @@ class Races:
 
 
 def commit(git: Git, parents: Sequence[str], edits: Mapping[str, str | bytes], message: str) -> str:
-    """Makes a notes commit: the first parent's tree with `edits`. Moves no ref. Returns its id."""
+    """Makes a notes commit: the first parent's tree with `edits`, path -> content or id of a blob that is there.
+
+    Moves no ref. Returns the commit's id.
+    """
     _sweep(git.place.git_dir)
     settings = (*_DURABLE, "-c", "fastimport.unpackLimit=100")
     done = git.attempt(*settings, "fast-import", "--quiet", "--done", data=_stream(git, parents, edits, message))
@@ -132,17 +135,25 @@ def commit(git: Git, parents: Sequence[str], edits: Mapping[str, str | bytes], m
 
 
 def _stream(git: Git, parents: Sequence[str], edits: Mapping[str, str | bytes], message: str) -> bytes:
-    """The commit as fast-import takes it: on a ref that is gone again before it was ever there."""
-    ref = f"{_PRIVATE}{os.getpid()}".encode()
-    out = [b"commit %s\nmark :1\ncommitter %s %d +0000\n" % (ref, WHO.encode(), int(time.time()))]
-    out.append(_data(message.encode()))
-    out += [b"%s %s\n" % (b"merge" if n else b"from", parent.encode()) for n, parent in enumerate(parents)]
-    for path, content in edits.items():
+    """The commit as fast-import takes it: on a ref that is gone again before it was ever there.
+
+    Contents come first and are then named by mark: a stream that ends in the middle, because we were killed, leaves
+    no tree with a hole in it. Equal ones, as the notes of one record often are, come once.
+    """
+    ref = f"{_PRIVATE}{os.getpid()}"
+    marks: dict[bytes, int] = {}
+    for content in edits.values():
         if isinstance(content, bytes):
-            out.append(b"M 100644 inline %s\n%s" % (path.encode(), _data(content)))
-        else:
-            out.append(b"M 100644 %s %s\n" % (content.encode(), path.encode()))
-    out.append(b"\nget-mark :1\nreset %s\nfrom %s\n\ndone\n" % (ref, git.place.zero.encode()))
+            marks.setdefault(content, len(marks) + 2)
+    out = [f"reset {ref}\n\n".encode()]  # first of all: a crash report tells it
+    out += [b"blob\nmark :%d\n%s" % (mark, _data(content)) for content, mark in marks.items()]
+    out.append(f"commit {ref}\nmark :1\ncommitter {WHO} {int(time.time())} +0000\n".encode())
+    out.append(_data(message.encode()))
+    out += [f"{'merge' if n else 'from'} {parent}\n".encode() for n, parent in enumerate(parents)]
+    for path, content in edits.items():
+        name = f":{marks[content]}" if isinstance(content, bytes) else content
+        out.append(f"M 100644 {name} {path}\n".encode())
+    out.append(f"\nget-mark :1\nreset {ref}\nfrom {git.place.zero}\n\ndone\n".encode())
     return b"".join(out)
 
 

@@ -68,7 +68,9 @@ def plan_text(run: str, plan: Plan, started_at: str, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _task_lines(tasks: Sequence[Task], states: Mapping[str, str] | None = None, notes: Mapping[str, str] | None = None) -> list[str]:
+def _task_lines(
+    tasks: Sequence[Task], states: Mapping[str, str] | None = None, notes: Mapping[str, str] | None = None
+) -> list[str]:
     ids = max(len(task.id) for task in tasks)
     lines = []
     for task in tasks:
@@ -84,7 +86,9 @@ def _task_lines(tasks: Sequence[Task], states: Mapping[str, str] | None = None, 
 
 
 def _verification_lines(verification: Verification) -> list[str]:
-    return ["", *(f"  Verify: {printable(command)}" for command in verification.commands)] if verification.commands else []
+    return (
+        ["", *(f"  Verify: {printable(command)}" for command in verification.commands)] if verification.commands else []
+    )
 
 
 def tasks_text(
@@ -98,7 +102,10 @@ def tasks_text(
 
 def task_text(task: Task, style: Style) -> str:
     """One task, for whoever does it."""
-    lines = [f"{style(task.id, bold=True)} · {_VERBS[task.action]} {printable(task.target)}", wrapped(task.description, 2)]
+    lines = [
+        f"{style(task.id, bold=True)} · {_VERBS[task.action]} {printable(task.target)}",
+        wrapped(task.description, 2),
+    ]
     lines += [wrapped("· " + criterion, 2, 4) for criterion in task.acceptance_criteria]
     if task.context:
         lines += ["", wrapped(task.context, 2)]
@@ -127,7 +134,11 @@ def verdict_text(record: Record, style: Style) -> str:
     for finding in body.open_findings:
         lines += _finding_lines(finding)
     if body.model_verdict != body.verdict:
-        lines.append(wrapped(f"Codex said {body.model_verdict}; git-cto says {body.verdict}: " + "; ".join(body.downgrades) + ".", 2))
+        lines.append(
+            wrapped(
+                f"Codex said {body.model_verdict}; git-cto says {body.verdict}: " + "; ".join(body.downgrades) + ".", 2
+            )
+        )
     if lines[-1]:
         lines.append("")
     cost = f"{engine_words(body.engine)} · {tokens_words(body.engine.tokens)} · {elapsed(body.engine.seconds)}"
@@ -155,7 +166,11 @@ def _finding_lines(finding: Finding) -> list[str]:
 def coverage_words(coverage: Coverage) -> str:
     """`2 of 3 files in full, 1 counted`."""
     words = f"{coverage.full} of {counted(coverage.files, 'file')} in full"
-    for number, name in ((coverage.summarised, "counted"), (coverage.listed, "listed"), (coverage.omitted, "not shown")):
+    for number, name in (
+        (coverage.summarised, "counted"),
+        (coverage.listed, "listed"),
+        (coverage.omitted, "not shown"),
+    ):
         words += f", {number} {name}" if number else ""
     return words
 

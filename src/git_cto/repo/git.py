@@ -168,9 +168,7 @@ class Git:
         """Runs plumbing and returns what happened, good or bad."""
         return _run([*self._base, *self._settings, *argv], cwd=self._cwd, env=self._env, data=data)
 
-    def polite(
-        self, *argv: str, data: bytes | None = None, prompt: bool = False
-    ) -> subprocess.CompletedProcess[bytes]:
+    def polite(self, *argv: str, data: bytes | None = None, prompt: bool = False) -> subprocess.CompletedProcess[bytes]:
         """Runs a command for the user, with their configuration and credentials, and returns what happened.
 
         It asks for nothing (passwords, editors) unless `prompt`.

@@ -10,7 +10,7 @@ import codecs
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_cto.model import Coverage, CoverageStatus, FileChange, FileCoverage
@@ -69,7 +69,13 @@ class View:
 
     files: tuple[Shown, ...]
     coverage: Coverage
-    patch_bytes: int = field(default=0)  # of the canonical patch as far as it was rendered
+    patch_bytes: int = 0  # of the canonical patch as far as it was rendered
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """Lines added and removed, as far as patches are shown."""
+        bodies = [one.patch.partition("\n@@")[2] for one in self.files]
+        return sum(body.count("\n+") for body in bodies), sum(body.count("\n-") for body in bodies)
 
 
 @dataclass(frozen=True)
@@ -211,9 +217,7 @@ class _Budgeted:
             self.kept[file.path] = section.decode("utf-8")
 
 
-def _sections(
-    lens: Lens, change: Change, wanted: list[FileChange]
-) -> Iterator[tuple[FileChange, bytes | None]]:
+def _sections(lens: Lens, change: Change, wanted: list[FileChange]) -> Iterator[tuple[FileChange, bytes | None]]:
     """Each wanted file with its section of the canonical patch, in order."""
     skipped = len(wanted) != len(change.files)
     for batch in _batches(wanted) if skipped else [wanted]:

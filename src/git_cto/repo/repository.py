@@ -27,7 +27,9 @@ class Repository:
 
     def __init__(self, git: Git) -> None:
         if git.place.worktree is None:
-            raise UsageError("This repository is bare: there is no worktree to work in.", "git clone it, and work there")
+            raise UsageError(
+                "This repository is bare: there is no worktree to work in.", "git clone it, and work there"
+            )
         self._git = git
         self.worktree = git.place.worktree
         try:
@@ -164,4 +166,6 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
     if verb == "commit" and "gpg failed to sign" in said:
         return GitError("git could not sign the commit.", "unlock your key, or git config commit.gpgsign false")
     text = "\n".join(said.splitlines()[-12:])
-    return GitError(f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said)
+    return GitError(
+        f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said
+    )

@@ -44,9 +44,7 @@ def resolve_head(git: Git, name: str | None) -> Head:
         if commit is None:
             continue
         if _HEX.fullmatch(name) and git.commit_of(name) not in {None, commit}:
-            raise UsageError(
-                f"{name[:12]}... is both a commit and a branch or tag.", f"say {ref} if you mean that one"
-            )
+            raise UsageError(f"{name[:12]}... is both a commit and a branch or tag.", f"say {ref} if you mean that one")
         return Head(commit, ref if ref.startswith(HEADS) else None)
     commit = git.commit_of(name)
     if commit is None:

@@ -40,7 +40,9 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
             "commit your work, or name another --base",
         )
     conflicting = (
-        () if found.change.base == found.target.commit else conflicts(workspace.lens, found.target.commit, found.head.commit)
+        ()
+        if found.change.base == found.target.commit
+        else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
     facts = Facts(found.target, conflicting, _commits_since(workspace, found))
     return decide(found.change, facts, found.records, found.standing, found.policy)

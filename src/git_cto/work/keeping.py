@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from git_cto.errors import ToolError
@@ -13,7 +14,7 @@ from git_cto.model import OverrideRecord, Record, Subject, VerdictRecord
 from git_cto.render.note import note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from git_cto.work.workspace import Workspace
 
@@ -28,14 +29,16 @@ def reserve(workspace: Workspace, slug: str, kind: str) -> tuple[Slot | None, tu
         return None, (error.message,)
 
 
-def keep_json(slot: Slot | None, document: Mapping[str, object]) -> str:
-    """Writes the document of a call; returns its path, "" where it could not be kept (the record is what counts)."""
-    if slot is None:
-        return ""
-    try:
-        return slot.write("json", (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
-    except ArtifactsError:
-        return ""
+def answer_path(slot: Slot | None) -> str:
+    """Where the document of a call goes; "" where there is no place for it."""
+    return slot.answer if slot else ""
+
+
+def keep(slot: Slot | None, document: msgspec.Struct) -> None:
+    """Writes the document of a call. It is a convenience: the record is what counts."""
+    if slot is not None:
+        with suppress(ArtifactsError):
+            slot.write("json", msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 def record_fitted(workspace: Workspace, subject: Subject, body: VerdictRecord, change: bytes) -> Record:
@@ -91,5 +94,3 @@ def show(workspace: Workspace, commit: str, newest: Record) -> None:
         workspace.ledger.show(commit, note(about[:5]))
     except ToolError:
         return
-
-

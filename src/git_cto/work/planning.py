@@ -20,7 +20,8 @@ from git_cto.redaction import redact_all, secret_values
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import trunk_ref
 from git_cto.work.asking import Asked, Asker, ask
-from git_cto.work.keeping import keep_json, reserve
+from git_cto.work.documents import plan_document
+from git_cto.work.keeping import answer_path, keep, reserve
 from git_cto.work.questions import plan_prompt
 from git_cto.work.workspace import now, run_series
 
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "gpt-5.4-pro"
 DEFAULT_EFFORT = "high"
 LARGEST_OBJECTIVE = 20_000  # characters
-_DULL = frozenset("a an the to of for in on at with and or that this it add make create implement please new we".split())
+_DULL = frozenset(
+    "a an the to of for in on at with and or that this it add make create implement please new we".split()
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ def prepare(
     if not objective:
         raise UsageError("The objective is empty.", 'git cto plan "what should be reached"')
     if len(objective) > LARGEST_OBJECTIVE:
-        raise UsageError(f"The objective has {len(objective):,} characters; {LARGEST_OBJECTIVE:,} at most.", "shorten it")
+        raise UsageError(
+            f"The objective has {len(objective):,} characters; {LARGEST_OBJECTIVE:,} at most.", "shorten it"
+        )
     if workspace.place.worktree is None:
         raise UsageError("This repository is bare: there is nothing to read.", "git clone it, and plan there")
     _check_branches(workspace)
@@ -111,25 +116,11 @@ def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
     )
     _check_branches(workspace)
     record = workspace.ledger.add(Subject(head=prepared.start), body, series=body.series)
-    workspace.git.run(
-        "update-ref", "-m", "git cto plan", trunk_ref(run), prepared.start, workspace.place.zero
-    )
-    artifact = keep_json(slot, plan_document(run, prepared.target, prepared.start, made, engine))
-    return Planned(run, record, made, engine, artifact, (*prepared.notes, *notes))
-
-
-def plan_document(run: str, target: Target, start: str, made: Plan, engine: EngineUse) -> dict[str, object]:
-    """The JSON document of a plan: the plan's own keys at the top level, then what git-cto adds."""
-    return {
-        "schema": "git-cto/plan/v1",
-        **msgspec.to_builtins(made),
-        "run": run,
-        "target": target.ref,
-        "start": start,
-        "trunk": f"cto/{run}/trunk",
-        "engine": msgspec.to_builtins(engine),
-        "next": f"git cto start {made.in_order()[0].id}",
-    }
+    workspace.git.run("update-ref", "-m", "git cto plan", trunk_ref(run), prepared.start, workspace.place.zero)
+    noted = (*prepared.notes, *notes)
+    planned = Planned(run, record, made, engine, answer_path(slot), noted)
+    keep(slot, plan_document(record, run, made, prepared.target, prepared.start, engine, planned.artifact, noted))
+    return planned
 
 
 def engine_use(asked: Asked[object] | Asked[Plan], question: Question) -> EngineUse:
@@ -186,8 +177,9 @@ def _notes(workspace: Workspace, start: str, head: str) -> tuple[str, ...]:
     notes = []
     dirty = changed_paths(workspace.git)
     if dirty:
-        notes.append(f"{len(dirty)} changed paths are not committed: the planner sees them, the run starts without them")
+        notes.append(
+            f"{len(dirty)} changed paths are not committed: the planner sees them, the run starts without them"
+        )
     if start != head:
         notes.append(f"HEAD is behind the target: the planner reads {head[:7]}, the run starts at {start[:7]}")
     return tuple(notes)
-

@@ -40,7 +40,8 @@ from git_cto.repo.git import changed_paths
 from git_cto.repo.patch import View, view
 from git_cto.repo.runs import results
 from git_cto.work.asking import Asked, Asker, ask
-from git_cto.work.keeping import keep_json, record_fitted, reserve
+from git_cto.work.documents import review_document
+from git_cto.work.keeping import answer_path, keep, record_fitted, reserve
 from git_cto.work.planning import engine_use, first
 from git_cto.work.questions import ReviewMatter, review_prompt
 from git_cto.work.runs import current_plan
@@ -116,7 +117,9 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         plan = current_plan(record.body.plan, found.standing)
         done = _results(workspace, found, record.body.start)
     elif found.run:
-        raise UsageError(f"The ledger has no plan of the run {found.run!r}.", "git cto sync, if it was planned elsewhere")
+        raise UsageError(
+            f"The ledger has no plan of the run {found.run!r}.", "git cto sync, if it was planned elsewhere"
+        )
     commands = found.policy.verify.commands
     if commands is None:
         commands = plan.verification.commands if plan else ()
@@ -331,11 +334,17 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     if given.revised_tasks:
         _amend_plan(workspace, brief, given)
     after = standing([*found.records, record], found.series, found.policy.rounds)
-    done = Reviewed(record=record, verdict=verdict, asked=True, after=after, brief=brief, notes=notes)
-    artifact = keep_json(slot, review_document(done))
-    return Reviewed(
-        record=record, verdict=verdict, asked=True, after=after, brief=brief, artifact=artifact, notes=notes
+    done = Reviewed(
+        record=record,
+        verdict=verdict,
+        asked=True,
+        after=after,
+        brief=brief,
+        artifact=answer_path(slot),
+        notes=notes,
     )
+    keep(slot, review_document(done, next_step(done)))
+    return done
 
 
 def _reader(brief: Brief) -> Callable[[str], Review]:
@@ -415,7 +424,7 @@ def _amend_plan(workspace: Workspace, brief: Brief, given: Review) -> None:
     workspace.ledger.add(old.subject, body, series=body.series)
 
 
-# ---- as a document -------------------------------------------------------------------------------------------------
+# ---- what comes next -------------------------------------------------------------------------------------------------
 
 
 def next_step(done: Reviewed) -> str:
@@ -431,30 +440,3 @@ def next_step(done: Reviewed) -> str:
         if failed:
             return f"git cto start {failed[0]}, fix it, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"
-
-
-def review_document(done: Reviewed) -> dict[str, object]:
-    """The JSON document of a verdict: the review's own keys at the top level, then what git-cto adds."""
-    verdict, found = done.verdict, done.brief.survey
-    return {
-        "schema": "git-cto/review/v1",
-        **msgspec.to_builtins(verdict.review),
-        "verdict": verdict.verdict,
-        "model_verdict": verdict.model_verdict,
-        "downgrades": list(verdict.downgrades),
-        "open_findings": msgspec.to_builtins(verdict.open_findings),
-        "run": verdict.run or None,
-        "series": verdict.series,
-        "round": verdict.round,
-        "rounds": found.policy.rounds.max,
-        "escalated": done.after.escalated,
-        "standing": not done.asked,
-        "change": done.record.subject.change,
-        "target": verdict.target,
-        "head": done.record.subject.head,
-        "record": done.record.id,
-        "coverage": msgspec.to_builtins(verdict.coverage),
-        "commands": msgspec.to_builtins(verdict.commands),
-        "engine": msgspec.to_builtins(verdict.engine),
-        "next": next_step(done),
-    }

@@ -64,7 +64,9 @@ class Run:
 def load_run(workspace: Workspace, run_id: str) -> Run:
     """The run with this id; raises `UsageError` where the ledger has no plan of it."""
     records = workspace.ledger.find(series=f"run/{run_id}", objects=workspace.objects)
-    plans = [record for record in in_order(records) if isinstance(record.body, PlanRecord) and record.body.run == run_id]
+    plans = [
+        record for record in in_order(records) if isinstance(record.body, PlanRecord) and record.body.run == run_id
+    ]
     if not plans:
         some = ", ".join(sorted(runs(workspace.git))[:5])
         raise UsageError(
@@ -100,7 +102,12 @@ def current_plan(plan: Plan, where: Standing) -> Plan:
 
 
 def _views(
-    workspace: Workspace, run_id: str, body: PlanRecord, found: dict[str, TaskResult], where: Standing, trunk: str | None
+    workspace: Workspace,
+    run_id: str,
+    body: PlanRecord,
+    found: dict[str, TaskResult],
+    where: Standing,
+    trunk: str | None,
 ) -> tuple[TaskView, ...]:
     branches = {
         named[1]: oid
@@ -152,4 +159,3 @@ def _feedback(where: Standing) -> dict[str, str]:
         if one.status != "pass" or any(not criterion.met for criterion in one.criteria)
     }
     return failed | {task.id: task.description for task in body.review.revised_tasks}
-

@@ -41,9 +41,7 @@ def verify(
     """
     if not commands:
         return ()
-    environ = {
-        name: value for name, value in workspace.environ.items() if name in _PASSED_ON or name.startswith("LC_")
-    }
+    environ = {name: value for name, value in workspace.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
     hidden = secret_values(workspace.environ)
     with worktree(workspace.git, head) as folder:
         return tuple(_run(command, folder, environ, timeout, told, hidden) for command in commands)
@@ -74,9 +72,7 @@ def _run(
     except process.ProgramTimeoutError:
         exit_code = None
     said = redacted(printable("".join(output), lines=True)[-KEPT_OUTPUT:], hidden)
-    return CommandOutcome(
-        command=command, exit_code=exit_code, seconds=round(time.monotonic() - began, 1), output=said
-    )
+    return CommandOutcome(command=command, exit_code=exit_code, seconds=round(time.monotonic() - began, 1), output=said)
 
 
 def _keep(output: list[str], line: bytes) -> None:
@@ -98,7 +94,9 @@ def worktree(git: Git, commit: str) -> Iterator[Path]:
     try:
         if made.returncode != 0:
             said = made.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ToolError(f"No worktree for the verification: {said[-1] if said else 'git failed'}.", "git worktree prune")
+            raise ToolError(
+                f"No worktree for the verification: {said[-1] if said else 'git failed'}.", "git worktree prune"
+            )
         yield folder
     finally:
         git.polite("worktree", "remove", "--force", "--force", str(folder))

@@ -90,9 +90,7 @@ class Workspace:
         rounds = msgspec.structs.replace(
             rounds,
             max=min(rounds.max, said.number("cto.rounds.max") or rounds.max),
-            escalate_after=min(
-                rounds.escalate_after, said.number("cto.rounds.escalateafter") or rounds.escalate_after
-            ),
+            escalate_after=min(rounds.escalate_after, said.number("cto.rounds.escalateafter") or rounds.escalate_after),
         )
         coverage = msgspec.structs.replace(
             coverage, max_bytes=min(coverage.max_bytes, said.number("cto.coverage.maxbytes") or coverage.max_bytes)

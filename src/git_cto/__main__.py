@@ -1,0 +1,5 @@
+"""`python -m git_cto`"""
+
+from git_cto.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""Options and set-up of the verbs that ask an engine: model, effort, time limits, Codex itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from git_cto.cli.shell import Shell
+    from git_cto.work.asking import Asker
+    from git_cto.work.workspace import Workspace
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def engine_options(function: F) -> F:
+    """`--model`, `--effort`, `--timeout`, `--idle-timeout`, `--dry-run`."""
+    options = [
+        click.option("--model", metavar="M", help="Model, passed on as it is, e.g. gpt-5-mini."),
+        click.option("--effort", metavar="E", help="Reasoning effort: low, medium, high, ... (default: high)."),
+        click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call may take."),
+        click.option("--idle-timeout", type=click.FloatRange(min=1), help="Seconds that Codex may be silent."),
+        click.option("--dry-run", is_flag=True, help="Show the command line and the prompt; call nothing."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def codex_asker(workspace: Workspace, timeout: float | None, idle_timeout: float | None) -> Asker:
+    """Codex with the user's environment and time limits, and nobody listening yet."""
+    from git_cto.agents.base import Limits
+    from git_cto.agents.codex import Codex
+    from git_cto.work.asking import Asker
+
+    plain = Limits()
+    said = workspace.settings
+    limits = Limits(
+        total=timeout or said.number("cto.timeout") or plain.total,
+        idle=idle_timeout or said.number("cto.idletimeout") or plain.idle,
+    )
+    return Asker(Codex(os.environ), limits, lambda _: None)
+
+
+@contextmanager
+def listening(shell: Shell, asker: Asker, model: str) -> Iterator[Asker]:
+    """The same engine, with what it does shown while it works."""
+    from git_cto.cli.live import activity_line
+
+    with activity_line(f"Codex {model}", quiet=shell.quiet) as on_activity:
+        yield replace(asker, on_activity=on_activity)

@@ -1,0 +1,26 @@
+"""`git cto continue`"""
+
+from __future__ import annotations
+
+import click
+
+from git_cto.cli.shell import Shell, verb
+from git_cto.errors import ExitCode
+
+
+@verb("continue", 'git cto continue --reason "The finding is right, we try another way"')
+@click.argument("run", required=False)
+@click.option("--reason", required=True, metavar="TEXT", help="Why it may go on; it is recorded.")
+@click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
+def command(shell: Shell, *, run: str | None, reason: str, base: str | None) -> int:
+    """Let an escalated or aborted series go on. Its rounds are counted anew; who and why is recorded."""
+    from git_cto.render.terminal import next_line
+    from git_cto.work.deciding import go_on
+    from git_cto.work.documents import decision_document
+
+    with shell.workspace() as workspace:
+        decided = go_on(workspace, run, reason=reason, base=base)
+    shell.document(decision_document(decided.record, "git cto review"))
+    shell.say(f"{decided.survey.series.name} goes on, with round 1.")
+    shell.say(next_line("git cto review"))
+    return ExitCode.OK

@@ -1,0 +1,34 @@
+"""What `--dry-run` shows: the exact command line (no secret is in it) and the prompt. Nothing is called."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from git_cto.errors import ExitCode
+from git_cto.redaction import printable
+
+if TYPE_CHECKING:
+    from git_cto.agents.base import Engine, Question
+    from git_cto.cli.shell import Shell
+
+
+def show_question(shell: Shell, engine: Engine, question: Question, notes: tuple[str, ...]) -> int:
+    """Prints how `question` would be asked."""
+    from git_cto.work.documents import DryRunDocument
+
+    argv = engine.argv(question, Path("<call>"))
+    shell.notes(notes)
+    shell.document(
+        DryRunDocument(
+            argv=argv,
+            model=question.model,
+            effort=question.effort,
+            prompt=question.prompt,
+            answer_schema=dict(question.schema),
+            notes=notes,
+        )
+    )
+    shell.say("$ " + shlex.join(argv) + " < prompt\n\n" + printable(question.prompt, lines=True))
+    return ExitCode.OK

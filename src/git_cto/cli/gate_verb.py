@@ -1,0 +1,33 @@
+"""`git cto gate`"""
+
+from __future__ import annotations
+
+import click
+
+from git_cto.cli.shell import Shell, verb
+from git_cto.errors import ExitCode
+
+
+@verb("gate", "git cto gate && git push")
+@click.argument("rev", required=False)
+@click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
+def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
+    """May REV (default: HEAD) be merged? Ledger and policy only: no model, no network.
+
+    Exits with 0 (open), 1 (closed), 2 (not here, or not like this) or 3 (a tool failed, so it cannot be said).
+    """
+    from git_cto.render.terminal import gate_text, next_line
+    from git_cto.work.documents import gate_document
+    from git_cto.work.gating import gate
+
+    with shell.workspace() as workspace:
+        gated = gate(workspace, rev=rev, base=base)
+    decision, trust = gated.decision, gated.survey.policy.gate.trust
+    shell.document(gate_document(gated))
+    extra = "unsigned: trusted as a record of this machine" if decision.allowed and trust == "local" else ""
+    shell.say(gate_text("open" if decision.allowed else "closed", decision.reasons, extra, shell.style))
+    if gated.uncommitted:
+        shell.note(f"note: {gated.uncommitted} paths are not committed and not part of this")
+    if decision.next_step:
+        shell.say(next_line(decision.next_step))
+    return ExitCode.OK if decision.allowed else ExitCode.NOT_APPROVED

@@ -1,0 +1,27 @@
+"""`git cto override`"""
+
+from __future__ import annotations
+
+import click
+
+from git_cto.cli.shell import Shell, verb
+from git_cto.errors import ExitCode
+
+
+@verb("override", 'git cto override --reason "Reviewed by hand with Ada"')
+@click.argument("rev", required=False)
+@click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it may be merged; it is recorded.")
+def command(shell: Shell, *, rev: str | None, base: str | None, reason: str) -> int:
+    """Record that exactly the change of REV (default: HEAD) may be merged. One more commit, and it no longer counts."""
+    from git_cto.render.terminal import next_line
+    from git_cto.work.deciding import override
+    from git_cto.work.documents import decision_document
+
+    with shell.workspace() as workspace:
+        decided = override(workspace, rev, reason=reason, base=base)
+    found = decided.survey
+    shell.document(decision_document(decided.record, "git cto gate"))
+    shell.say(f"Recorded: the change of {found.head.name} may be merged into {found.target.name}.")
+    shell.say(next_line("git cto gate"))
+    return ExitCode.OK

@@ -1,0 +1,53 @@
+"""`git cto plan`"""
+
+from __future__ import annotations
+
+import click
+
+from git_cto.cli.asking import codex_asker, engine_options, listening
+from git_cto.cli.shell import Shell, text_argument, verb
+from git_cto.errors import ExitCode
+
+
+@verb("plan", 'git cto plan "Add a health check endpoint at /health returning {status: ok}"')
+@click.argument("objective", required=False)
+@click.option("-F", "--file", metavar="F", help="Read the objective from a file.")
+@click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
+@engine_options
+def command(
+    shell: Shell,
+    *,
+    objective: str | None,
+    file: str | None,
+    base: str | None,
+    model: str | None,
+    effort: str | None,
+    timeout: float | None,
+    idle_timeout: float | None,
+    dry_run: bool,
+) -> int:
+    """Ask Codex for a plan of this repository (it can read, not write) and start a run.
+
+    OBJECTIVE may be - for standard input.
+    """
+    from git_cto.cli.dry_run import show_question
+    from git_cto.render.terminal import next_line, plan_text
+    from git_cto.work import planning
+    from git_cto.work.documents import plan_document
+
+    text = text_argument(objective, file, "the objective")
+    with shell.workspace() as workspace:
+        asker = codex_asker(workspace, timeout, idle_timeout)
+        prepared = planning.prepare(workspace, text, base=base, model=model, effort=effort, asker=asker)
+        if dry_run:
+            return show_question(shell, asker.engine, prepared.question, prepared.notes)
+        shell.notes(prepared.notes)
+        with listening(shell, asker, prepared.question.model) as heard:
+            made = planning.plan(workspace, prepared, heard)
+    document = plan_document(
+        made.record, made.run, made.plan, prepared.target, prepared.start, made.engine, made.artifact, made.notes
+    )
+    shell.document(document)
+    shell.say(plan_text(made.run, made.plan, prepared.started_at, shell.style))
+    shell.say(next_line((document.next, "do the first task"), ("git cto tasks " + made.run, "see them all")))
+    return ExitCode.OK

@@ -1,0 +1,133 @@
+"""What every verb shares: its output (text or one JSON document), its notes on stderr, colours, and options."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from git_cto.errors import CtoError, UsageError
+from git_cto.redaction import printable, redacted, secret_values
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from git_cto.work.workspace import Workspace
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How one command speaks. With `json`, stdout gets one document and everything else goes to stderr."""
+
+    json: bool
+    quiet: bool = False
+
+    def say(self, text: str) -> None:
+        """The command's own result, for people."""
+        if not self.json:
+            click.echo(text)
+
+    def document(self, document: msgspec.Struct) -> None:
+        """The command's own result, for programs."""
+        if self.json:
+            _print_json(document)
+
+    def note(self, text: str) -> None:
+        """Something by the way, on stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def notes(self, texts: tuple[str, ...]) -> None:
+        """Several things by the way; their texts may be untrusted."""
+        for text in texts:
+            self.note(f"note: {printable(text)}")
+
+    def style(self, text: str, colour: str = "", *, bold: bool = False) -> str:
+        """A word in colour, where stdout is a terminal and NO_COLOR is not set."""
+        if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            return text
+        return click.style(text, fg=colour or None, bold=bold or None)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Workspace]:
+        """The repository of the working directory."""
+        from git_cto.work.workspace import Workspace
+
+        try:
+            cwd = os.getcwd()
+        except FileNotFoundError as error:
+            raise UsageError("The working directory does not exist any more.", "cd to your repository") from error
+        with Workspace(cwd, os.environ) as workspace:
+            yield workspace
+
+
+def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Command]:
+    """Makes a function a verb: `-h` with an example, `--json`, `--quiet`, and a `Shell` as its first argument."""
+
+    def decorate(function: Callable[..., int]) -> click.Command:
+        def call(*, json: bool, quiet: bool, **values: object) -> int:
+            return int(function(Shell(json, quiet), **values))
+
+        call.__doc__ = f"{(function.__doc__ or '').strip()}\n\n    \b\n    Example:\n      {example}"
+        call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        call = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr.")(call)
+        call = click.option("--json", "json", is_flag=True, help="One JSON document on stdout.")(call)
+        return click.command(name, context_settings={"help_option_names": ["-h", "--help"]})(call)
+
+    return decorate
+
+
+def _print_json(document: msgspec.Struct) -> None:
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode("utf-8")
+    click.echo(redacted(text, secret_values(os.environ)))
+
+
+def report(error: CtoError, *, wants_json: bool) -> None:
+    """Says what failed and what to type next: as text on stderr, or as a document on stdout."""
+    secrets = secret_values(os.environ)
+    message = redacted(printable(error.message, lines=True), secrets)
+    hint = redacted(printable(error.hint, lines=True), secrets)
+    if wants_json:
+        from git_cto.work.documents import ErrorBody, ErrorDocument
+
+        body = ErrorBody(code=error.code, message=message, hint=hint)
+        _print_json(ErrorDocument(error=body, exit_code=int(error.exit_code)))
+        return
+    click.echo(message, err=True)
+    if hint:
+        click.echo(f"Next: {hint}", err=True)
+
+
+def text_argument(value: str | None, file: str | None, what: str) -> str:
+    """A text from the command line, from a file, or (`-`) from stdin."""
+    if value is not None and file is not None:
+        raise UsageError(f"Give {what} as an argument or with --file, not both.", "leave one of them out")
+    if file is not None:
+        return _read(file)
+    if value == "-":
+        return _decoded(sys.stdin.buffer.read(), "standard input")
+    return value or ""
+
+
+def _read(file: str) -> str:
+    try:
+        with open(file, "rb") as opened:
+            return _decoded(opened.read(), file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "check the path") from error
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{where} is not UTF-8.", "save it as UTF-8") from error

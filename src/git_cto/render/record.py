@@ -1,0 +1,43 @@
+"""One record in full, for `git cto show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_cto.model import PlanRecord, VerdictRecord
+from git_cto.redaction import printable
+from git_cto.render.terminal import plan_text, verdict_text, wrapped
+
+if TYPE_CHECKING:
+    from git_cto.model import Actor, Record
+    from git_cto.render.terminal import Style
+
+
+def record_text(record: Record, style: Style) -> str:
+    """Everything in a record that a person wants to know."""
+    body = record.body
+    if isinstance(body, PlanRecord):
+        text = plan_text(body.run, body.plan, body.start[:7], style)
+        text += "\n\n" + wrapped(body.plan.analysis, 2)
+    elif isinstance(body, VerdictRecord):
+        text = verdict_text(record, style) + "\n" + "\n".join(_beyond(body))
+    else:
+        text = f"{printable(body.reason)}\nfor {printable(body.series)} into {printable(body.target)}"
+    return f"{text}\n\n{_by(body.actor)} · {body.time}\nrecord {record.id}"
+
+
+def _beyond(body: VerdictRecord) -> list[str]:
+    """What a verdict holds beyond what is printed when it is given."""
+    lines = [f"target {printable(body.target)} at {body.target_commit[:7]}, merge base {body.merge_base[:7]}"]
+    for one in body.commands:
+        ended = "stopped after its time limit" if one.exit_code is None else f"exit code {one.exit_code}"
+        lines.append(wrapped(f"$ {one.command}: {ended}", 0, 2))
+    lines += [wrapped(f"{one.id} {one.ruling}: {one.note}", 0, 2) for one in body.review.prior_findings]
+    lines += [wrapped(f"{one.path}: {one.status}, {one.reason}", 0, 2) for one in body.coverage.partly]
+    if body.dispute:
+        lines.append(wrapped(f"disputed: {body.dispute}", 0, 2))
+    return lines
+
+
+def _by(actor: Actor) -> str:
+    return printable(f"{actor.name} <{actor.email}> on {actor.host}, {actor.tool}")

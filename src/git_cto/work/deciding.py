@@ -1,0 +1,86 @@
+"""What humans decide: to let a series go on, and to merge a change in spite of the gate. Both are recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.errors import UsageError
+from git_cto.gate.rounds import in_order
+from git_cto.model import ContinueRecord, OverrideRecord, Subject, VerdictRecord
+from git_cto.redaction import redacted, secret_values
+from git_cto.repo.runs import trunk_ref
+from git_cto.work.keeping import show
+from git_cto.work.surveying import survey
+from git_cto.work.workspace import now
+
+if TYPE_CHECKING:
+    from git_cto.model import Record
+    from git_cto.work.surveying import Survey
+    from git_cto.work.workspace import Workspace
+
+LARGEST_REASON = 4_000  # characters
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision that was recorded, and what it was about."""
+
+    record: Record
+    survey: Survey
+
+
+def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | None) -> Decided:
+    """Lets an escalated or aborted series go on: its rounds are counted anew."""
+    reason = _reason(workspace, reason, "git cto continue --reason TEXT")
+    run = run or workspace.current_run()
+    found = survey(workspace, head=trunk_ref(run) if run else None, base=base, run=run)
+    where = found.standing
+    if not (where.escalated or where.aborted):
+        raise UsageError(f"{found.series.name} is neither escalated nor aborted: it can go on.", "git cto review")
+    body = ContinueRecord(
+        series=found.series.name,
+        target=found.target.ref,
+        reason=reason,
+        actor=workspace.actor(known=True),
+        time=now(),
+        supersedes=where.supersedes,
+    )
+    subject = Subject(head=found.change.head, tree=found.change.tree)
+    return Decided(workspace.ledger.add(subject, body, series=body.series), found)
+
+
+def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | None) -> Decided:
+    """Records that exactly this change may be merged, whatever the gate says of it."""
+    reason = _reason(workspace, reason, "git cto override --reason TEXT")
+    found = survey(workspace, head=rev, base=base, run=None)
+    change = found.change
+    if not change.files:
+        raise UsageError(f"{found.head.name} changes nothing compared with {found.target.name}.", "git log")
+    about = [
+        record
+        for record in in_order(found.records)
+        if isinstance(record.body, VerdictRecord | OverrideRecord) and record.subject.change == change.id
+    ]
+    body = OverrideRecord(
+        series=found.series.name,
+        target=found.target.ref,
+        target_commit=found.target.commit,
+        reason=reason,
+        actor=workspace.actor(known=True),
+        time=now(),
+        supersedes=about[-1].id if about else found.standing.supersedes,
+    )
+    subject = Subject(head=change.head, tree=change.tree, change=change.id, sha256=change.sha256)
+    record = workspace.ledger.add(subject, body, series=body.series, change=change.raw)
+    show(workspace, change.head, record)
+    return Decided(record, found)
+
+
+def _reason(workspace: Workspace, reason: str, usage: str) -> str:
+    said = redacted(reason.strip(), secret_values(workspace.environ))
+    if not said:
+        raise UsageError("A decision needs a reason: it is recorded.", usage)
+    if len(said) > LARGEST_REASON:
+        raise UsageError(f"The reason has {len(said):,} characters; {LARGEST_REASON:,} at most.", "be briefer")
+    return said

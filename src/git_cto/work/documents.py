@@ -1,0 +1,447 @@
+"""The JSON documents that commands print with `--json`: an API. Their schemas are generated from here (docs/schemas).
+
+Each document says which it is in `schema`. A plan and a review have the keys that Codex answered with at the top
+level; everything git-cto adds stands beside them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from git_cto.ledger.records import kind_of
+from git_cto.model import (
+    CommandOutcome,
+    ContinueRecord,
+    Coverage,
+    EngineUse,
+    Finding,
+    OverrideRecord,
+    Plan,
+    Ruling,
+    Subject,
+    Task,
+    TaskReview,
+    Verdict,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    from git_cto.ledger.sync import Synced
+    from git_cto.model import Record, Target
+    from git_cto.work.executing import Finished, Started
+    from git_cto.work.gating import Gated
+    from git_cto.work.reviewing import Reviewed
+    from git_cto.work.runs import Run, TaskView
+
+
+class PlanDocument(Struct, frozen=True, kw_only=True):
+    """A plan that started a run (`git cto plan`)."""
+
+    schema: Literal["git-cto/plan/v1"] = "git-cto/plan/v1"
+    phase: Literal["plan"]
+    objective: str
+    analysis: str
+    strategy: str
+    tasks: tuple[Task, ...]
+    verification: Verification
+    run: str
+    series: str
+    target: str
+    start: str
+    trunk: str
+    record: str
+    engine: EngineUse
+    artifact: str | None
+    notes: tuple[str, ...]
+    next: str
+
+
+class DryRunDocument(Struct, frozen=True, kw_only=True):
+    """What would be asked, and how (`plan --dry-run`, `review --dry-run`). Nothing was called."""
+
+    schema: Literal["git-cto/dry-run/v1"] = "git-cto/dry-run/v1"
+    argv: tuple[str, ...]
+    model: str
+    effort: str
+    prompt: str
+    answer_schema: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+class TaskDocument(Struct, frozen=True, kw_only=True):
+    """One task and its state."""
+
+    id: str
+    action: str
+    target: str
+    description: str
+    acceptance_criteria: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    context: str
+    state: Literal["waiting", "ready", "active", "done", "blocked", "failed", "fix"]
+    branch: str
+    waits_for: tuple[str, ...]
+    feedback: str
+    summary: str
+    commit: str | None
+
+
+class TasksDocument(Struct, frozen=True, kw_only=True):
+    """The tasks of a run (`git cto tasks`), each after what it depends on."""
+
+    schema: Literal["git-cto/tasks/v1"] = "git-cto/tasks/v1"
+    run: str
+    target: str
+    trunk: str | None
+    round: int
+    escalated: bool
+    tasks: tuple[TaskDocument, ...]
+    next: str
+
+
+class StartDocument(Struct, frozen=True, kw_only=True):
+    """A task whose branch is checked out now (`git cto start`)."""
+
+    schema: Literal["git-cto/start/v1"] = "git-cto/start/v1"
+    run: str
+    task: TaskDocument
+    created: bool
+    notes: tuple[str, ...]
+    next: str
+
+
+class FinishDocument(Struct, frozen=True, kw_only=True):
+    """A task with its result (`git cto finish`)."""
+
+    schema: Literal["git-cto/finish/v1"] = "git-cto/finish/v1"
+    run: str
+    task: str
+    outcome: Literal["done", "blocked", "failed"]
+    result: str
+    merge: str
+    notes: tuple[str, ...]
+    next: str
+
+
+class ReviewDocument(Struct, frozen=True, kw_only=True):
+    """A verdict (`git cto review`). `standing` is true where it was given before and no model was asked."""
+
+    schema: Literal["git-cto/review/v1"] = "git-cto/review/v1"
+    phase: Literal["review"]
+    verdict: Verdict
+    summary: str
+    task_reviews: tuple[TaskReview, ...]
+    findings: tuple[Finding, ...]
+    prior_findings: tuple[Ruling, ...]
+    revised_tasks: tuple[Task, ...]
+    reason: str
+    injection_suspected: bool
+    model_verdict: Verdict
+    downgrades: tuple[str, ...]
+    open_findings: tuple[Finding, ...]
+    run: str | None
+    series: str
+    round: int
+    rounds: int
+    escalated: bool
+    standing: bool
+    change: str
+    target: str
+    head: str
+    record: str
+    coverage: Coverage
+    commands: tuple[CommandOutcome, ...]
+    engine: EngineUse
+    artifact: str | None
+    notes: tuple[str, ...]
+    next: str
+
+
+class GateDocument(Struct, frozen=True, kw_only=True):
+    """The gate's answer (`git cto gate`)."""
+
+    schema: Literal["git-cto/gate/v1"] = "git-cto/gate/v1"
+    allowed: bool
+    reasons: tuple[str, ...]
+    head: str
+    target: str
+    target_commit: str
+    change: str
+    series: str
+    trust: Literal["local", "signed"]
+    record: str | None
+    uncommitted: int
+    next: str
+
+
+class RecordDocument(Struct, frozen=True, kw_only=True):
+    """One record of the ledger."""
+
+    id: str
+    kind: Literal["plan", "verdict", "override", "continue"]
+    subject: Subject
+    body: dict[str, Any]
+    signers: tuple[str, ...]
+
+
+class LogDocument(Struct, frozen=True, kw_only=True):
+    """Records, the newest first (`git cto log`, `git cto show`)."""
+
+    schema: Literal["git-cto/log/v1"] = "git-cto/log/v1"
+    records: tuple[RecordDocument, ...]
+
+
+class DecisionDocument(Struct, frozen=True, kw_only=True):
+    """A human's decision that was recorded (`git cto override`, `git cto continue`)."""
+
+    schema: Literal["git-cto/decision/v1"] = "git-cto/decision/v1"
+    kind: Literal["override", "continue"]
+    record: str
+    series: str
+    target: str
+    head: str
+    change: str | None
+    reason: str
+    next: str
+
+
+class SyncDocument(Struct, frozen=True, kw_only=True):
+    """What an exchange with a remote did (`git cto sync`), in records."""
+
+    schema: Literal["git-cto/sync/v1"] = "git-cto/sync/v1"
+    remote: str
+    received: int
+    sent: int
+
+
+class CheckDocument(Struct, frozen=True, kw_only=True):
+    """One thing that was checked."""
+
+    name: str
+    state: Literal["ok", "warning", "problem"]
+    message: str
+    hint: str
+
+
+class DoctorDocument(Struct, frozen=True, kw_only=True):
+    """What was checked of the set-up (`git cto doctor`)."""
+
+    schema: Literal["git-cto/doctor/v1"] = "git-cto/doctor/v1"
+    ok: bool
+    checks: tuple[CheckDocument, ...]
+
+
+class InitDocument(Struct, frozen=True, kw_only=True):
+    """What was set up (`git cto init`)."""
+
+    schema: Literal["git-cto/init/v1"] = "git-cto/init/v1"
+    done: tuple[str, ...]
+    next: str
+
+
+class DemoDocument(Struct, frozen=True, kw_only=True):
+    """How the demo ended (`git cto demo`)."""
+
+    schema: Literal["git-cto/demo/v1"] = "git-cto/demo/v1"
+    scripted: bool
+    verdicts: tuple[Verdict, ...]
+    allowed: bool
+    repository: str | None
+
+
+class ErrorBody(Struct, frozen=True, kw_only=True):
+    """What failed, and what to type next."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorDocument(Struct, frozen=True, kw_only=True):
+    """A failure of any command."""
+
+    schema: Literal["git-cto/error/v1"] = "git-cto/error/v1"
+    error: ErrorBody
+    exit_code: int = field(default=3)
+
+
+DOCUMENTS: dict[str, type[Struct]] = {
+    "plan": PlanDocument,
+    "dry-run": DryRunDocument,
+    "tasks": TasksDocument,
+    "start": StartDocument,
+    "finish": FinishDocument,
+    "review": ReviewDocument,
+    "gate": GateDocument,
+    "log": LogDocument,
+    "decision": DecisionDocument,
+    "sync": SyncDocument,
+    "doctor": DoctorDocument,
+    "init": InitDocument,
+    "demo": DemoDocument,
+    "error": ErrorDocument,
+}
+
+
+# ---- from values to documents --------------------------------------------------------------------------------------
+
+
+def _fields(value: Struct) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def plan_document(
+    record: Record,
+    run: str,
+    plan: Plan,
+    target: Target,
+    start: str,
+    engine: EngineUse,
+    artifact: str,
+    notes: tuple[str, ...],
+) -> PlanDocument:
+    """The document of a new plan."""
+    return PlanDocument(
+        **_fields(plan),
+        run=run,
+        series=f"run/{run}",
+        target=target.ref,
+        start=start,
+        trunk=f"cto/{run}/trunk",
+        record=record.id,
+        engine=engine,
+        artifact=artifact or None,
+        notes=notes,
+        next=f"git cto start {plan.in_order()[0].id}",
+    )
+
+
+def task_document(view: TaskView) -> TaskDocument:
+    """The document of one task."""
+    return TaskDocument(
+        **_fields(view.task),
+        state=view.state,
+        branch=view.branch,
+        waits_for=view.waits_for,
+        feedback=view.feedback,
+        summary=view.result.summary if view.result else "",
+        commit=view.result.commit if view.result else None,
+    )
+
+
+def tasks_document(run: Run, next_step: str) -> TasksDocument:
+    """The document of a run's tasks."""
+    return TasksDocument(
+        run=run.id,
+        target=run.target.ref,
+        trunk=run.trunk,
+        round=run.standing.round,
+        escalated=run.standing.escalated,
+        tasks=tuple(task_document(view) for view in run.tasks),
+        next=next_step,
+    )
+
+
+def start_document(run: Run, started: Started, next_step: str) -> StartDocument:
+    """The document of a started task."""
+    return StartDocument(
+        run=run.id, task=task_document(started.view), created=started.created, notes=started.notes, next=next_step
+    )
+
+
+def finish_document(run: Run, finished: Finished, next_step: str) -> FinishDocument:
+    """The document of a finished task."""
+    return FinishDocument(
+        run=run.id,
+        task=finished.task_id,
+        outcome=finished.outcome,
+        result=finished.result,
+        merge=finished.merge,
+        notes=finished.notes,
+        next=next_step,
+    )
+
+
+def review_document(done: Reviewed, next_step: str) -> ReviewDocument:
+    """The document of a verdict."""
+    verdict, found = done.verdict, done.brief.survey
+    answered = _fields(verdict.review) | {"verdict": verdict.verdict, "head": done.record.subject.head}
+    return ReviewDocument(
+        **answered,
+        model_verdict=verdict.model_verdict,
+        downgrades=verdict.downgrades,
+        open_findings=verdict.open_findings,
+        run=verdict.run or None,
+        series=verdict.series,
+        round=verdict.round,
+        rounds=found.policy.rounds.max,
+        escalated=done.after.escalated,
+        standing=not done.asked,
+        change=done.record.subject.change,
+        target=verdict.target,
+        record=done.record.id,
+        coverage=verdict.coverage,
+        commands=verdict.commands,
+        engine=verdict.engine,
+        artifact=done.artifact or None,
+        notes=done.notes,
+        next=next_step,
+    )
+
+
+def gate_document(gated: Gated) -> GateDocument:
+    """The document of the gate's answer."""
+    found, decision = gated.survey, gated.decision
+    return GateDocument(
+        allowed=decision.allowed,
+        reasons=decision.reasons,
+        head=found.change.head,
+        target=found.target.ref,
+        target_commit=found.target.commit,
+        change=found.change.id,
+        series=found.series.name,
+        trust=found.policy.gate.trust,
+        record=decision.by.id if decision.by else None,
+        uncommitted=gated.uncommitted,
+        next=decision.next_step,
+    )
+
+
+def log_document(records: list[Record]) -> LogDocument:
+    """The document of some records."""
+    return LogDocument(
+        records=tuple(
+            RecordDocument(
+                id=record.id,
+                kind=kind_of(record.body),
+                subject=record.subject,
+                body=msgspec.to_builtins(record.body),
+                signers=record.signers,
+            )
+            for record in records
+        )
+    )
+
+
+def sync_document(remote: str, synced: Synced) -> SyncDocument:
+    """The document of an exchange."""
+    return SyncDocument(remote=remote, received=synced.received, sent=synced.sent)
+
+
+def decision_document(record: Record, next_step: str) -> DecisionDocument:
+    """The document of a recorded decision."""
+    body = record.body
+    assert isinstance(body, OverrideRecord | ContinueRecord)  # noqa: S101 -- what callers pass
+    return DecisionDocument(
+        kind="override" if isinstance(body, OverrideRecord) else "continue",
+        record=record.id,
+        series=body.series,
+        target=body.target,
+        head=record.subject.head,
+        change=record.subject.change or None,
+        reason=body.reason,
+        next=next_step,
+    )

@@ -1,0 +1,2 @@
+"""x"""
+def default_remote(w): return "origin"
