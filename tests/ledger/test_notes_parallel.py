@@ -1,0 +1,60 @@
+"""Many processes append at once, and every record is there afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from git_cto.ledger.notes import RECORDS_REF
+from tests.ledger.world import Repo, end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WRITERS = 8
+
+
+def _printed(writers: Sequence[subprocess.Popen[bytes]]) -> set[bytes]:
+    """What the writers were told is kept."""
+    told = set[bytes]()
+    for code, out, err in map(end, writers):
+        assert code == 0, err
+        told.update(out.encode().splitlines())
+    return told
+
+
+@pytest.mark.parametrize("where", ["different", "same"])
+def test_a_thousand_records_of_eight_processes(repo: Repo, where: str) -> None:
+    told = _printed([repo.writing(f"w{n}", "125", where) for n in range(WRITERS)])
+    assert len(told) == 1000
+    assert set(repo.notes.all_lines()) == told
+    if where == "same":
+        assert repo.lines("one") == repo.lines("two") == told
+    else:
+        assert repo.lines("head w3 77") == repo.lines("change w3 77")
+        assert len(list(repo.notes.all_objects())) == 2000
+        assert len(repo.run("ls-tree", "-r", "--name-only", f"{RECORDS_REF}:changes").splitlines()) == 1000
+
+
+def test_without_the_queue_the_swap_alone_keeps_everything(repo: Repo) -> None:
+    """A lock that cannot be had, as on a file system without locks: a folder is in its place."""
+    (repo.path / ".git" / "git-cto.lock").mkdir()
+    told = _printed([repo.writing(f"w{n}", "25", "same") for n in range(4)])
+    assert len(told) == 100
+    assert repo.lines("one") == repo.lines("two") == told
+
+
+def test_plain_git_notes_alongside_takes_nothing_for_long(repo: Repo) -> None:
+    """`git notes append` does not look before it writes and may drop ours from the notes; the shadow has them."""
+    writers = [repo.writing(f"w{n}", "40", "same") for n in range(2)]
+    for number in range(100):
+        # It fails now and then, when one of ours holds the ref's lock.
+        words = ("append", "-m", f"foreign {number}", repo.thing("one"))
+        repo.run("notes", f"--ref={RECORDS_REF}", *words, ok=(0, 1, 128))
+    told = _printed(writers)
+    repo.notes.restore()
+    assert told <= repo.lines("one")
+    assert told <= repo.lines("two")
+    assert any(line.startswith(b"foreign") for line in repo.lines("one"))
