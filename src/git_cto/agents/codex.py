@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from git_cto.agents import process
 from git_cto.agents.base import Activity, Answer, EngineError, Failure, Limits, OnActivity, Question
-from git_cto.agents.codex_command import CallFiles, command_line
+from git_cto.agents.codex_command import CallFiles, command_line, sandbox_probe
 from git_cto.agents.codex_config import UserConfig, codex_environment, has_key, read_user_config
 from git_cto.agents.codex_events import Transcript
 from git_cto.agents.codex_failures import (
@@ -28,9 +28,11 @@ from git_cto.agents.codex_failures import (
     LOGIN,
     answer_of,
     check_version,
+    command_was_not_run,
     quoted,
     refused_call,
     retry_after,
+    sandbox_broken,
     tool_called,
 )
 
@@ -85,9 +87,8 @@ class Codex:
 
     def argv(self, question: Question, folder: Path) -> tuple[str, ...]:
         """The exact command line that `ask` would run. No secret is in it."""
-        home = Path(self._environ.get("HOME") or Path.home())
         files = CallFiles(folder=folder.absolute())
-        return tuple(command_line(self.program, question, files, self.config, home))
+        return tuple(command_line(self.program, question, files, self.config, self._home))
 
     def login_status(self) -> LoginStatus:
         """Whether there is a login or a key. Asks no server: whether it is accepted shows later."""
@@ -109,14 +110,14 @@ class Codex:
         """
         began = time.monotonic()
         self._refuse_without_login()
-        version = _VersionCheck(self)
-        call = _Call(self, question, folder, limits, on_activity, version.refused)
+        checks = _Checks(self, sandbox=not question.sealed)
+        call = _Call(self, question, folder, limits, on_activity, checks.refused)
         try:
             text = call.patiently()
         except (EngineError, process.StoppedError):
-            version.require()  # the better explanation, if it is one
+            checks.require()  # the better explanation, if it is one
             raise
-        version.require()
+        checks.require()
         return Answer(
             text=text,
             engine="codex",
@@ -125,6 +126,19 @@ class Codex:
             usage=call.seen.usage,
             seconds=time.monotonic() - began,
         )
+
+    def check_sandbox(self) -> None:
+        """Raises `EngineError(SANDBOX)` when the model could not run a command, and so read no repository.
+
+        The events of a call do not tell: Codex leaves out the commands that a sandbox forbade.
+        """
+        code, words = self._small(*sandbox_probe(self.config, self._home))
+        if command_was_not_run(code, words):
+            raise sandbox_broken(words)
+
+    @property
+    def _home(self) -> Path:
+        return Path(self._environ.get("HOME") or Path.home())
 
     def _refuse_without_login(self) -> None:
         """Codex itself would go on without a key, and wait for a server that refuses it."""
@@ -194,8 +208,8 @@ class _Call:
         try:
             done = self._run(events)
         except process.ProgramTimeoutError as error:
-            option = "cto.idleTimeout" if error.kind == "idle" else "cto.totalTimeout"
-            hint = f"try again, or allow it more time: git config {option} <seconds>"
+            option = "--idle-timeout" if error.kind == "idle" else "--timeout"
+            hint = f"try again, or allow it more time: {option} <seconds>"
             raise EngineError(Failure.TIMEOUT, error.message, hint) from error
         except process.ProgramNotFoundError as error:
             raise EngineError(Failure.NOT_INSTALLED, error.message, INSTALL) from error
@@ -250,21 +264,22 @@ class _Call:
         return asked if asked <= self._limits.rate_limit_wait else None
 
 
-class _VersionCheck:
-    """Asks for the version while the call is already starting, and stops the call when it is too old.
+class _Checks:
+    """Looks at the program while the call is already starting, and stops the call if it will not do.
 
-    The program says its version long before it has sent anything, and this way that costs no time.
+    It answers long before a call has sent anything, and this way that costs no time.
     """
 
-    def __init__(self, codex: Codex) -> None:
+    def __init__(self, codex: Codex, *, sandbox: bool) -> None:
         self.refused = threading.Event()
         self._error: EngineError | None = None
         self._codex = codex
+        self._sandbox = sandbox
         self._thread = threading.Thread(target=self._check, daemon=True)
         self._thread.start()
 
     def require(self) -> None:
-        """Raises `EngineError` unless the version is one that will do."""
+        """Raises `EngineError` unless the program's version is one that will do, and its sandbox works."""
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -272,6 +287,8 @@ class _VersionCheck:
     def _check(self) -> None:
         try:
             check_version(self._codex.version)
+            if self._sandbox:
+                self._codex.check_sandbox()
         except EngineError as error:
             self._error = error
             self.refused.set()

@@ -7,7 +7,7 @@ latter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,10 +132,15 @@ def command_line(program: str, question: Question, files: CallFiles, config: Use
     if question.directory is None:
         argv += ["--sandbox", "read-only"]
     else:
-        argv += ["--cd", str(question.directory)]
+        argv += ["--cd", str(question.directory.absolute())]
     settings = [*config.arguments(), *_for_all(question, files)]
     settings += _for_sealed() if question.directory is None else _for_reading(config, home)
-    return [*argv, *(word for setting in settings for word in ("-c", setting)), "-"]
+    return [*argv, *_overrides(settings), "-"]
+
+
+def sandbox_probe(config: UserConfig, home: Path) -> list[str]:
+    """The arguments with which `codex` runs nothing, in the sandbox of questions that read a repository."""
+    return ["sandbox", *_overrides(_profile(config, home)), "--", "/bin/sh", "-c", ":"]
 
 
 def _for_all(question: Question, files: CallFiles) -> list[str]:
@@ -153,18 +158,26 @@ def _for_reading(config: UserConfig, home: Path) -> list[str]:
     No `--sandbox` beside it: that would win over the profile, and with it the credentials could be read
     again.
     """
-    hidden = [config.home, *(home / name for name in _CREDENTIALS)]
-    profile = {"extends": ":read-only", "filesystem": {str(path): "deny" for path in hidden}}
     # bash reads ~/.bashrc when its input is a socket and SHLVL is low, and zsh always reads .zshenv in
     # ZDOTDIR
     quiet = {"SHLVL": "1", "ZDOTDIR": "/nonexistent"}
     return [
-        _setting("default_permissions", PROFILE),
-        _setting("permissions", {PROFILE: profile}),
+        *_profile(config, home),
         _setting("allow_login_shell", value=False),
         _setting("shell_environment_policy.inherit", "core"),
         _setting("shell_environment_policy.set", quiet),
     ]
+
+
+def _profile(config: UserConfig, home: Path) -> list[str]:
+    hidden = [config.home, *(home / name for name in _CREDENTIALS)]
+    profile = {"extends": ":read-only", "filesystem": {str(path): "deny" for path in hidden}}
+    return [_setting("default_permissions", PROFILE), _setting("permissions", {PROFILE: profile})]
+
+
+def _overrides(settings: Iterable[str]) -> Iterator[str]:
+    for setting in settings:
+        yield from ("-c", setting)
 
 
 def _features(names: Iterable[str]) -> list[str]:

@@ -7,11 +7,10 @@ sentence and what to type next. The words that are looked for are those that Cod
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from git_cto.agents.base import EngineError, Failure
-from git_cto.agents.codex_events import Command, Transcript
+from git_cto.agents.codex_events import Transcript
 
 MINIMUM = (0, 169, 0)
 """The oldest version of Codex that all of this was measured with."""
@@ -149,12 +148,8 @@ def answer_of(seen: Transcript, code: int, stderr: str, written: str, *, sealed:
         raise tool_called(seen.tools[0].replace("_", " "))
     if code != 0 or seen.failed is not None or not seen.completed:
         raise failure_of(seen, code, stderr)
-    if sandbox_is_broken(seen.commands):
-        raise EngineError(
-            Failure.SANDBOX,
-            f"Codex could not read the repository, its sandbox is broken: {quoted(seen.commands[0].output)}",
-            "git cto doctor",
-        )
+    if seen.commands and all(command_was_not_run(one.exit_code, one.output) for one in seen.commands):
+        raise sandbox_broken(seen.commands[0].output)
     if not (seen.message or "").strip() or not written.strip():
         raise EngineError(Failure.NO_ANSWER, "Codex ended without an answer.", "try again")
     if (seen.message or "").strip() != written.strip():
@@ -201,10 +196,15 @@ def tool_called(what: str) -> EngineError:
     )
 
 
-def sandbox_is_broken(commands: Iterable[Command]) -> bool:
-    """Whether there were commands and every one of them failed in the sandbox instead of by itself."""
-    seen = list(commands)
-    return bool(seen) and all(one.exit_code != 0 and _BROKEN_SANDBOX.search(one.output) for one in seen)
+def sandbox_broken(words: str) -> EngineError:
+    """Codex cannot run commands, and so the model sees nothing of the repository."""
+    message = f"Codex cannot read the repository, its sandbox is broken: {quoted(words)}"
+    return EngineError(Failure.SANDBOX, message, "git cto doctor")
+
+
+def command_was_not_run(exit_code: int | None, output: str) -> bool:
+    """Whether a command failed because of the sandbox around it, and not by itself."""
+    return exit_code != 0 and _BROKEN_SANDBOX.search(output) is not None
 
 
 def check_version(version: str) -> None:
