@@ -119,7 +119,7 @@ def display_path(path: bytes) -> str:
     if text and text.isprintable() and '"' not in text and "\\" not in text:
         return text
     escapes = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x09: "\\t", 0x0D: "\\r"}
-    quoted = (escapes.get(b) or (chr(b) if 0x20 <= b < 0x7F else f"\\{b:03o}") for b in path)  # noqa: PLR2004 -- printable ASCII
+    quoted = (escapes.get(b) or (chr(b) if 0x20 <= b < 0x7F else f"\\{b:03o}") for b in path)
     return '"' + "".join(quoted) + '"'
 
 
@@ -168,7 +168,7 @@ class TaskReview(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One remark. `path` is "" when it is about the whole; lines are of the new file, 1-based, None when not on lines."""
+    """One remark. `path` is "" when it is about the whole; lines are of the new file, 1-based, None if on none."""
 
     id: str
     severity: Severity

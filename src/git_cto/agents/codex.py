@@ -109,6 +109,7 @@ class Codex:
         other failure is tried again.
         """
         began = time.monotonic()
+        CallFiles(folder=folder).events.touch()
         self._refuse_without_login()
         checks = _Checks(self, sandbox=not question.sealed)
         call = _Call(self, question, folder, limits, on_activity, checks.refused)

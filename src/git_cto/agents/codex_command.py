@@ -1,6 +1,6 @@
 """The command lines of `codex exec`: one for sealed questions, one for questions that may read a repository.
 
-Pure. Every switch is here for a measured reason, and the tests look at the request that results. `-c` is used
+Every switch is here for a measured reason, and the tests look at the request that results. `-c` is used
 for features, and not `--disable`: a name that another version of Codex does not know is fatal with the
 latter.
 """
@@ -79,6 +79,10 @@ _CREDENTIALS = (
 )
 
 
+_LOGIN_FILES = ("auth.json", ".credentials.json", "config.toml")
+"""The files of CODEX_HOME that may hold keys."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CallFiles:
     """The files of one call, in a folder of its own."""
@@ -134,13 +138,16 @@ def command_line(program: str, question: Question, files: CallFiles, config: Use
     else:
         argv += ["--cd", str(question.directory.absolute())]
     settings = [*config.arguments(), *_for_all(question, files)]
-    settings += _for_sealed() if question.directory is None else _for_reading(config, home)
+    if question.directory is None:
+        settings += _for_sealed()
+    else:
+        settings += _for_reading(_hidden(config, home, question.directory))
     return [*argv, *_overrides(settings), "-"]
 
 
 def sandbox_probe(config: UserConfig, home: Path) -> list[str]:
     """The arguments with which `codex` runs nothing, in the sandbox of questions that read a repository."""
-    return ["sandbox", *_overrides(_profile(config, home)), "--", "/bin/sh", "-c", ":"]
+    return ["sandbox", *_overrides(_profile(_hidden(config, home))), "--", "/bin/sh", "-c", ":"]
 
 
 def _for_all(question: Question, files: CallFiles) -> list[str]:
@@ -152,7 +159,7 @@ def _for_sealed() -> list[str]:
     return [*_features(_OFF_WHEN_SEALED), _setting("shell_environment_policy.inherit", "none")]
 
 
-def _for_reading(config: UserConfig, home: Path) -> list[str]:
+def _for_reading(hidden: Iterable[Path]) -> list[str]:
     """A sandbox that reads everything but credentials, and a shell that knows no key.
 
     No `--sandbox` beside it: that would win over the profile, and with it the credentials could be read
@@ -162,15 +169,26 @@ def _for_reading(config: UserConfig, home: Path) -> list[str]:
     # ZDOTDIR
     quiet = {"SHLVL": "1", "ZDOTDIR": "/nonexistent"}
     return [
-        *_profile(config, home),
+        *_profile(hidden),
         _setting("allow_login_shell", value=False),
         _setting("shell_environment_policy.inherit", "core"),
         _setting("shell_environment_policy.set", quiet),
     ]
 
 
-def _profile(config: UserConfig, home: Path) -> list[str]:
-    hidden = [config.home, *(home / name for name in _CREDENTIALS)]
+def _hidden(config: UserConfig, home: Path, directory: Path | None = None) -> list[Path]:
+    """What the model must not read. A repository in one of these places (a worktree of Codex's own, say) stays readable."""
+    places = [config.home, *(home / name for name in _CREDENTIALS)]
+    if directory is None:
+        return places
+    inside = directory.resolve()
+    hidden = [place for place in places if not inside.is_relative_to(place.resolve())]
+    if config.home not in hidden:
+        hidden += [config.home / name for name in _LOGIN_FILES]
+    return hidden
+
+
+def _profile(hidden: Iterable[Path]) -> list[str]:
     profile = {"extends": ":read-only", "filesystem": {str(path): "deny" for path in hidden}}
     return [_setting("default_permissions", PROFILE), _setting("permissions", {PROFILE: profile})]
 

@@ -92,7 +92,7 @@ class UserConfig:
 
 def codex_home(environ: Mapping[str, str]) -> Path:
     """`CODEX_HOME`, which is `~/.codex` where it is not set."""
-    return Path(environ.get("CODEX_HOME") or Path(environ.get("HOME") or Path.home()) / ".codex")
+    return Path(environ.get("CODEX_HOME") or Path(environ.get("HOME") or Path.home()) / ".codex").absolute()
 
 
 def read_user_config(environ: Mapping[str, str]) -> UserConfig:
@@ -125,6 +125,8 @@ def codex_environment(environ: Mapping[str, str], config: UserConfig) -> dict[st
     prefixes = (*_PASSED_PREFIXES, "AWS_") if config.uses_aws else _PASSED_PREFIXES
     passed = {name: value for name, value in environ.items() if name in wanted or name.startswith(prefixes)}
     passed["PATH"] = absolute_path(environ.get("PATH", ""))
+    if "CODEX_HOME" in passed:
+        passed["CODEX_HOME"] = str(config.home)  # Codex starts in another directory than we did
     passed["RUST_LOG"] = "error"  # tool calls that were refused are only seen in this log
     key = environ.get("OPENAI_API_KEY")
     if key and config.needs_login and config.stored_login is False and not has_key(passed):

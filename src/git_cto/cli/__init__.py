@@ -61,7 +61,7 @@ class LazyGroup(click.Group):
 @click.option("-C", "directory", metavar="DIR", default=None, help="Act as if started in DIR.")
 @click.version_option(__version__, prog_name="git-cto", message="%(prog)s %(version)s")
 def group(directory: str | None) -> None:
-    """Codex plans and reviews, Claude Code executes, Git remembers, the gate decides.
+    r"""Codex plans and reviews, Claude Code executes, Git remembers, the gate decides.
 
     \b
     Example:
@@ -81,7 +81,7 @@ def main() -> NoReturn:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> int:  # noqa: PLR0911 -- one return for each way to end
     """Runs one command line and returns its exit code. Whatever goes wrong is said on stderr (or as JSON)."""
     wants_json = "--json" in argv[: argv.index("--")] if "--" in argv else "--json" in argv
     try:

@@ -1,4 +1,4 @@
-"""`git cto continue`"""
+"""`git cto continue`: a human lets a series go on."""
 
 from __future__ import annotations
 

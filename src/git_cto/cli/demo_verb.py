@@ -1,4 +1,4 @@
-"""`git cto demo`"""
+"""`git cto demo`: the whole loop, with scripted answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`git cto finish`"""
+"""`git cto finish`: the result of a task, committed and merged."""
 
 from __future__ import annotations
 

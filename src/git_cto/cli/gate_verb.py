@@ -1,4 +1,4 @@
-"""`git cto gate`"""
+"""`git cto gate`: open or closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`git cto log`"""
+"""`git cto log`: the records, one line each."""
 
 from __future__ import annotations
 

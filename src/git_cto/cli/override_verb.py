@@ -1,4 +1,4 @@
-"""`git cto override`"""
+"""`git cto override`: a human decides for a change."""
 
 from __future__ import annotations
 

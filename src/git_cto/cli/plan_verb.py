@@ -1,4 +1,4 @@
-"""`git cto plan`"""
+"""`git cto plan`: from an objective to a plan and a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`git cto review`"""
+"""`git cto review`: the change, judged and recorded."""
 
 from __future__ import annotations
 

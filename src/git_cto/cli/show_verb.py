@@ -1,4 +1,4 @@
-"""`git cto show`"""
+"""`git cto show`: one record in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`git cto start`"""
+"""`git cto start`: the branch of a task, checked out."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def command(shell: Shell, *, task: str, run: str | None) -> int:
     shell.say(task_text(started.view.task, shell.style))
     if started.view.feedback:
         shell.say("\n" + wrapped("The last review says: " + started.view.feedback, 2))
-    shell.say("\n" + next_line("do it, then " + step, ))
+    shell.say("\n" + next_line("do it, then " + step))
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""`git cto sync`"""
+"""`git cto sync`: the ledger, exchanged with a remote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`git cto tasks`"""
+"""`git cto tasks`: the tasks of a run."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def get(path, user=None):
         return 401, {}
     return 200, handler()
 ''',
-    "test_app.py": '''\
+    "test_app.py": """\
 import unittest
 
 from app import get
@@ -58,18 +58,18 @@ from app import get
 class Version(unittest.TestCase):
     def test_needs_a_login(self):
         self.assertEqual(get("/version")[0], 401)
-''',
+""",
 }
 
 _ANCHOR = '@route("/version")'
 _WRONG = '@route("/health")\ndef health():\n    return {"status": "ok"}\n\n\n'
 _RIGHT = _WRONG.replace('"/health")', '"/health", login=False)')
-_TEST = '''
+_TEST = """
 
 class Health(unittest.TestCase):
     def test_answers_without_a_login(self):
         self.assertEqual(get("/health"), (200, {"status": "ok"}))
-'''
+"""
 
 FIRST_TRY = BEFORE["app.py"].replace(_ANCHOR, _WRONG + _ANCHOR)
 FIXED = BEFORE["app.py"].replace(_ANCHOR, _RIGHT + _ANCHOR)

@@ -52,15 +52,18 @@ Positive = Annotated[int, Meta(ge=1, le=100)]
 
 
 class PlanPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[plan]`"""
+    """`[plan]`: who plans, and how hard."""
 
     model: str | None = None
     effort: str | None = None
 
 
 class ReviewPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[review]`. `context` are paths of the target whose text the reviewer gets as well; `suspicious_ok` are globs of
-    files where text that speaks to a reviewer is expected (tests of prompts, say)."""
+    """`[review]`: who reviews, and what the reviewer gets to read.
+
+    `context` are paths of the target whose text the reviewer gets as well; `suspicious_ok` are globs of files where
+    text that speaks to a reviewer is expected (tests of prompts, say).
+    """
 
     model: str | None = None
     effort: str | None = None
@@ -78,7 +81,7 @@ class RoundsPolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CoveragePolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[coverage]`: globs of files that are only counted, of unshowable files that may pass, and the budget in bytes."""
+    """`[coverage]`: globs of files that are only counted, of unshowable ones that may pass, the budget in bytes."""
 
     summarised: tuple[str, ...] = DEFAULT_SUMMARISED
     listed_ok: tuple[str, ...] = ()
@@ -105,7 +108,7 @@ class VerifyPolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExecutePolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[execute]`"""
+    """`[execute]`: what an executor may use and spend."""
 
     allowed_tools: tuple[str, ...] | None = None
     model: str | None = None
@@ -136,7 +139,7 @@ def read_policy(text: str | None, where: str) -> Policy:
     """
     if text is None:
         return Policy()
-    import tomllib  # start-up: only where there is a policy
+    import tomllib  # noqa: PLC0415 -- start-up: only where there is a policy
 
     try:
         values = tomllib.loads(text)

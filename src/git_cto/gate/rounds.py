@@ -48,8 +48,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
             chain.append(at.id)
             at = by_id.get(at.body.supersedes)
         start = depth.get(at.id, 0) if at is not None else 0
-        for number, record_id in enumerate(reversed(chain), start=start + 1):
-            depth[record_id] = number
+        depth.update({record_id: number for number, record_id in enumerate(reversed(chain), start=start + 1)})
         return depth[record.id]
 
     found = list(by_id.values())
@@ -94,7 +93,7 @@ def standing(records: Iterable[Record], series: Series, policy: RoundsPolicy) ->
             aborted = body.verdict == "abort"
             counted = 0 if body.verdict == "approve" else counted + 1
             revises = revises + 1 if body.verdict == "revise" else 0
-    body = latest.body if latest else None
+    said = latest.body if latest else None
     return Standing(
         round=counted + 1,
         revises=revises,
@@ -102,6 +101,6 @@ def standing(records: Iterable[Record], series: Series, policy: RoundsPolicy) ->
         aborted=aborted,
         latest=latest,
         last=own[-1] if own else None,
-        open_findings=body.open_findings if isinstance(body, VerdictRecord) and body.verdict != "approve" else (),
+        open_findings=said.open_findings if isinstance(said, VerdictRecord) and said.verdict != "approve" else (),
         verdicts=tuple(record for record in own if isinstance(record.body, VerdictRecord)),
     )

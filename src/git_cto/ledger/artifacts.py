@@ -3,7 +3,7 @@
 They are for people to read and nothing rests on them. The folder lies in the main worktree and ignores itself. What a
 repository brings along, a link in particular, cannot lead a write out of it.
 """
-# ruff: noqa: PTH118, PTH208 -- folders are open ones here, which pathlib cannot hold
+
 
 from __future__ import annotations
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 # What a commit does to paths of the notes tree: the id of a blob that is there already, or new content.
 Edits = dict[str, str | bytes]
 
-_NOTE = re.compile(r"(?:[0-9a-f]{2}/)*[0-9a-f]{2,}")
+_HEX = frozenset("0123456789abcdef")
 # Entries beside the notes that we take over from others. Newer git refuses to write names like `.git` or `..`.
-_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+# Patterns are compiled when they are used: that takes longer than all else that this module does at start-up.
+_PLAIN = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*"
 
 
 def home(object_id: str) -> str:
@@ -42,8 +43,11 @@ def kept(path: str) -> str:
 
 def annotated(path: str, oid_length: int) -> str | None:
     """The object that a path of a notes tree is a note of, whatever the fanout; None where it is no note."""
-    joined = path.replace("/", "")
-    return joined if len(joined) == oid_length and _NOTE.fullmatch(path) else None
+    *folders, rest = path.split("/")
+    digits = "".join(folders) + rest
+    if len(digits) != oid_length or not rest or not _HEX.issuperset(digits):
+        return None
+    return digits if all(len(folder) == 2 for folder in folders) else None
 
 
 def lines_of(note: bytes) -> list[bytes]:
@@ -105,7 +109,11 @@ class Tree:
 
     def lines(self, object_id: str) -> list[bytes]:
         """The lines on an object: the union of its notes, once each, in order."""
-        return lines_of(b"\n".join(self.blob(oid) for _, oid in self.notes(object_id)))
+        return self.lines_in(self.notes(object_id))
+
+    def lines_in(self, notes: Iterable[tuple[str, str]]) -> list[bytes]:
+        """The union of the lines of these notes, (path, blob id)."""
+        return lines_of(b"\n".join(self.blob(oid) for _, oid in notes))
 
     def blob(self, oid: str) -> bytes:
         """The content of a note. One that cannot be read is an error, never "no note"."""
@@ -150,9 +158,10 @@ class Difference:
     def add(self, object_id: str, ours: Tree, theirs: Tree) -> None:
         """Compares the notes of one object."""
         mine, others = ours.notes(object_id), theirs.notes(object_id)
-        have, come = ours.lines(object_id), theirs.lines(object_id)
-        fresh = [line for line in come if line not in set(have)]
-        lacking = set(have).difference(come)
+        have, come = ours.lines_in(mine), theirs.lines_in(others)
+        known = set(have)
+        fresh = [line for line in come if line not in known]
+        lacking = known.difference(come)
         self._gained.update(map(hash, fresh))
         self._lacking.update(map(hash, lacking))
         self.contained = self.contained and not lacking
@@ -173,7 +182,7 @@ def compare(git: Git, reader: Objects, ours: str, theirs: str) -> Difference:
         object_id = annotated(path, git.place.oid_length)
         if object_id:
             objects[object_id] = None
-        elif status == "A" and mode.startswith("100") and _PLAIN.fullmatch(path):
+        elif status == "A" and mode.startswith("100") and re.fullmatch(_PLAIN, path):
             beside[path] = oid
         elif status != "A":
             found.contained = False

@@ -4,7 +4,7 @@ A commit is made by one `git fast-import` and touches no ref; then one `git upda
 refs, each only from the value it was read at. The queue is a lock that only saves retries: a writer who does not
 know it (another tool, another machine on a network disk) is caught by the swap. What to write is `notes`' business.
 """
-# ruff: noqa: PTH108, PTH118, PTH123, PTH208 -- pathlib takes longer to import than all of this module
+
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference")
 _IDENTITY = ("-c", "user.name=git-cto", "-c", "user.email=git-cto@localhost")
 _PRIVATE = "refs/cto/incoming/"
 _LOST = ("but expected", "reference already exists", "unable to resolve reference")
-_LOCKED = re.compile(r"Unable to create '(.+\.lock)': File exists")
+_LOCKED = r"Unable to create '(.+\.lock)': File exists"
 _CAUSES = (
     (
         ("No space left", "File too large", "Disk quota", "signal 25"),
@@ -105,7 +105,7 @@ class Races:
     def lose(self, why: str) -> None:
         """Waits a little before the next try; a `ToolError` when it has been long. `why` is what git said."""
         waited = time.monotonic() - self._begin
-        lock = _LOCKED.search(why)
+        lock = re.search(_LOCKED, why)
         if lock and waited > STALE_SECONDS:
             raise ToolError(
                 f"Nothing was recorded: another git process seems to hold {lock[1]}.",
@@ -186,7 +186,7 @@ def swap(git: Git, moves: Mapping[str, tuple[str, str | None]], reason: str) -> 
     if done.returncode == 0:
         return ""
     said = done.stderr.decode("utf-8", "replace").strip()
-    if _LOCKED.search(said) or any(words in said for words in _LOST):
+    if re.search(_LOCKED, said) or any(words in said for words in _LOST):
         return said
     raise _failure(git, "update-ref", done)
 

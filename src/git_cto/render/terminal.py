@@ -31,7 +31,8 @@ _COLOURS = {"approve": "green", "revise": "red", "abort": "red", "open": "green"
 class Style(Protocol):
     """How a word is coloured; the identity where there is no colour."""
 
-    def __call__(self, text: str, colour: str = "", *, bold: bool = False) -> str: ...
+    def __call__(self, text: str, colour: str = "", *, bold: bool = False) -> str:
+        """The text, coloured."""
 
 
 def plain(text: str, colour: str = "", *, bold: bool = False) -> str:  # noqa: ARG001 -- the shape of a `Style`
@@ -96,7 +97,8 @@ def tasks_text(
 ) -> str:
     """The tasks of a run with their states."""
     done = sum(state == "done" for state in states.values())
-    head = f"{style('Run ' + run, bold=True)} · {done} of {counted(len(plan.tasks), 'task')} done · for {printable(target)}"
+    progress = f"{done} of {counted(len(plan.tasks), 'task')} done"
+    head = f"{style('Run ' + run, bold=True)} · {progress} · for {printable(target)}"
     return "\n".join([head, "", *_task_lines(plan.in_order(), states, notes), *_verification_lines(plan.verification)])
 
 

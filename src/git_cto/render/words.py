@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def elapsed(seconds: float) -> str:
 
 def ago(time: str, now: str) -> str:
     """How long before `now` (both RFC 3339): `12 minutes ago`."""
-    then, at = (datetime.datetime.fromisoformat(text) for text in (time, now))
+    then, at = (dt.datetime.fromisoformat(text) for text in (time, now))
     seconds = max(0, int((at - then).total_seconds()))
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:

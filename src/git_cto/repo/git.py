@@ -104,7 +104,7 @@ def _run(
     argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str], data: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(  # noqa: S603 -- an argument vector of ours, no shell
+        return subprocess.run(
             argv,
             cwd=cwd,
             env=env,
@@ -191,7 +191,7 @@ class Git:
 
     def open(self, *argv: str) -> subprocess.Popen[bytes]:
         """Starts plumbing that is talked to (stdin and stdout are pipes, stderr is dropped)."""
-        return subprocess.Popen(  # noqa: S603 -- an argument vector of ours, no shell
+        return subprocess.Popen(
             [*self._base, *self._settings, *argv],
             cwd=self._cwd,
             env=self._env,
@@ -245,7 +245,7 @@ class Git:
         return done.stdout.decode("utf-8", "replace").rstrip("\n") if done.returncode == 0 else None
 
     def configs(self, prefix: str) -> dict[str, str]:
-        """All values of the user's git configuration whose lower-case name starts with `prefix`; the last one counts."""
+        """The values of the user's git configuration whose names start with `prefix`; the last of each counts."""
         done = self.polite("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\."))
         found: dict[str, str] = {}
         for entry in done.stdout.decode("utf-8", "replace").split("\0"):
@@ -257,7 +257,7 @@ class Git:
     def version(self) -> tuple[int, ...]:
         """git's version, e.g. (2, 39, 5)."""
         words = self.run("--version").decode().split()
-        numbers = words[2].split(".") if len(words) > 2 else []  # noqa: PLR2004 -- "git version N"
+        numbers = words[2].split(".") if len(words) > 2 else []
         return tuple(int(number) for number in numbers[:3] if number.isdigit())
 
 

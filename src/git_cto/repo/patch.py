@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from git_cto.model import Coverage, CoverageStatus, FileChange, FileCoverage
@@ -130,7 +131,7 @@ def summarise_coverage(files: Iterable[FileCoverage]) -> Coverage:
 # ---- what each file is ---------------------------------------------------------------------------------------------
 
 
-def _classify(objects: Objects, file: FileChange, summarise: Callable[[str], bool]) -> _Kind:
+def _classify(objects: Objects, file: FileChange, summarise: Callable[[str], bool]) -> _Kind:  # noqa: PLR0911 -- one per kind
     modes = {file.old_mode, file.new_mode}
     if _SUBMODULE in modes:
         return _Kind("listed", f"submodule, {file.old_oid[:12]} -> {file.new_oid[:12]}")
@@ -265,7 +266,7 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         rest += chunk
         starts = [match.start() for match in _SECTION.finditer(rest)]
         # The first start is where `rest` begins; one at the very end may be half a line and waits.
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             yield rest[start:end]
         if len(starts) > 1:
             rest = rest[starts[-1] :]

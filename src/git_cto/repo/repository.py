@@ -18,6 +18,7 @@ from git_cto.repo.git import changed_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from git_cto.repo.git import Git
 
@@ -38,7 +39,7 @@ class Repository:
             raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status") from error
         self._repo.git.update_environment(**git.polite_environment())
 
-    def __enter__(self) -> Repository:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -80,7 +80,7 @@ def _branch_of(git: Git, said: str) -> str:
         return said.removeprefix(HEADS)
     if said.startswith(REMOTES):
         return said.removeprefix(REMOTES).partition("/")[2]
-    if said.startswith("refs/") or said.startswith("-") or not said.strip():
+    if said.startswith(("refs/", "-")) or not said.strip():
         raise UsageError(f"{said!r} is no branch.", "name a branch, e.g. --base main")
     found = git.refs(HEADS + said, REMOTES + said)
     if HEADS + said not in found and REMOTES + said in found:

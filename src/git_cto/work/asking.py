@@ -59,7 +59,7 @@ def ask(asker: Asker, question: Question, read: Callable[[str], T], keep: Slot |
         try:
             value = read(answer.text)
         except AnswerError as error:
-            if attempt == 2:  # noqa: PLR2004 -- the last one
+            if attempt == 2:
                 raise EngineError(
                     Failure.NO_ANSWER,
                     f"The answer cannot be used, twice in a row: {error}.",

@@ -293,7 +293,7 @@ def _fields(value: Struct) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
-def plan_document(
+def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
     record: Record,
     run: str,
     plan: Plan,

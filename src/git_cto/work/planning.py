@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -28,11 +28,16 @@ from git_cto.work.workspace import now, run_series
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
+T = TypeVar("T")
+
 DEFAULT_MODEL = "gpt-5.4-pro"
 DEFAULT_EFFORT = "high"
 LARGEST_OBJECTIVE = 20_000  # characters
 _DULL = frozenset(
-    "a an the to of for in on at with and or that this it add make create implement please new we".split()
+    (
+        *("a", "an", "the", "to", "of", "for", "in", "on", "at", "with", "and", "or", "that", "this", "it", "we"),
+        *("add", "make", "create", "implement", "please", "new"),
+    )
 )
 
 
@@ -123,7 +128,7 @@ def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
     return planned
 
 
-def engine_use(asked: Asked[object] | Asked[Plan], question: Question) -> EngineUse:
+def engine_use(asked: Asked[T], question: Question) -> EngineUse:
     """What a record says of the engine that answered."""
     return EngineUse(
         engine=asked.answer.engine,

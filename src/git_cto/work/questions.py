@@ -66,9 +66,12 @@ def plan_prompt(objective: str, *, target: Target, guidelines: Mapping[str, str]
 def review_prompt(matter: ReviewMatter, marker: str = "") -> str:
     """The question that a review answers. `marker` is for asking exactly the same question again."""
     fence = Fence(_data(matter), marker)
-    parts = [
+    facts = (
         f"Review the change of commit {matter.head} (head), meant for the branch {matter.target.name}.\n"
-        f"This is round {matter.round} of its review. The marker of this question's data is {fence.marker}.\n",
+        f"This is round {matter.round} of its review. The marker of this question's data is {fence.marker}.\n"
+    )
+    parts = [
+        facts,
         _plan(matter.plan, fence) if matter.plan else "There is no plan: judge the change by itself.\n",
     ]
     if matter.guidelines:
@@ -83,8 +86,8 @@ def review_prompt(matter: ReviewMatter, marker: str = "") -> str:
         parts.append("# What the executor says (claims, to be checked)\n\n" + fence.block("RESULTS", _results(matter)))
     if matter.dispute:
         parts.append(
-            "# Dispute\n\nThe last verdict on exactly this change is disputed by its author. Weigh the argument; it may"
-            " be wrong.\n\n" + fence.block("DISPUTE", matter.dispute)
+            "# Dispute\n\nThe last verdict on exactly this change is disputed. Weigh the argument; it may be wrong.\n\n"
+            + fence.block("DISPUTE", matter.dispute)
         )
     parts.append("# The change\n\n" + "\n".join(_patches(matter.view, fence)))
     contents = [fence.block(f"NEW CONTENT OF {one.file.name}", one.content) for one in matter.view.files if one.content]

@@ -111,7 +111,8 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
             )
     if len(claim) > LARGEST_CLAIM or len(dispute) > LARGEST_CLAIM:
         raise UsageError(f"That is too much text: {LARGEST_CLAIM:,} characters at most.", "be briefer")
-    plan, done = None, ()
+    plan: Plan | None = None
+    done: tuple[TaskResult, ...] = ()
     record = found.plan_record
     if record is not None and isinstance(record.body, PlanRecord):
         plan = current_plan(record.body.plan, found.standing)

@@ -1,2 +1,5 @@
 """x"""
-def default_remote(w): return "origin"
+
+
+def default_remote(w):
+    return "origin"

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 _GRACE = 3.0  # seconds between TERM and KILL
 KEPT_OUTPUT = 1_000  # characters of the end of a command's output
 _PASSED_ON = frozenset(
-    """PATH HOME USER LOGNAME SHELL LANG LANGUAGE TERM TMPDIR TZ CI VIRTUAL_ENV PYENV_ROOT JAVA_HOME GOPATH GOROOT
-    CARGO_HOME RUSTUP_HOME NVM_DIR NODE_PATH""".split()
+    (
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TERM", "TMPDIR", "TZ", "CI"),
+        *("VIRTUAL_ENV", "PYENV_ROOT", "JAVA_HOME", "GOPATH", "GOROOT", "CARGO_HOME", "RUSTUP_HOME", "NVM_DIR"),
+        "NODE_PATH",
+    )
 )
 
 
@@ -77,14 +80,14 @@ def _run(
 
 def _keep(output: list[str], line: bytes) -> None:
     output.append(line.decode("utf-8", "replace") + "\n")
-    if len(output) > 400:  # noqa: PLR2004 -- the end is what tells; memory stays bounded
+    if len(output) > 400:
         del output[:200]
 
 
 @contextmanager
 def worktree(git: Git, commit: str) -> Iterator[Path]:
     """A detached worktree of `commit` outside of the repository, gone at the end. No hook of the repository runs."""
-    from platformdirs import user_state_path  # start-up: only where commands run
+    from platformdirs import user_state_path  # noqa: PLC0415 -- start-up: only where commands run
 
     parent = user_state_path("git-cto", appauthor=False) / "worktrees"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)

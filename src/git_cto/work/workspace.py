@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import socket
 from contextlib import ExitStack
 from functools import cached_property
@@ -60,7 +60,7 @@ class Workspace:
 
     @cached_property
     def settings(self) -> Settings:
-        """`git config cto.*`"""
+        """The user's own settings: `git config cto.*`."""
         return read_settings(self.git.configs("cto."))
 
     def target(self, name: str | None) -> Target:
@@ -154,4 +154,4 @@ def head_series(head: Head, target: str) -> Series:
 
 def now() -> str:
     """The time as records write it: UTC, milliseconds."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
