@@ -32,7 +32,7 @@ def command(
     from git_cto.repo.repository import Repository
     from git_cto.work.documents import finish_document
     from git_cto.work.executing import finish
-    from git_cto.work.runs import load_run
+    from git_cto.work.runs import choose_run, load_run
 
     if blocked and failed:
         raise UsageError("A task is blocked or failed, not both.", "leave one of them out")
@@ -40,7 +40,7 @@ def command(
         raise UsageError("A result needs a summary.", 'git cto finish -m "what was done"')
     outcome: ResultOutcome = "blocked" if blocked else "failed" if failed else "done"
     with shell.workspace() as workspace:
-        found = load_run(workspace, workspace.run_id(run))
+        found = load_run(workspace, choose_run(workspace, run))
         with Repository(workspace.git) as repository:
             finished = finish(workspace, repository, found, task, summary=summary, outcome=outcome)
         steps = next_steps(load_run(workspace, found.id))

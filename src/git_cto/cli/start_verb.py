@@ -17,10 +17,10 @@ def command(shell: Shell, *, task: str, run: str | None) -> int:
     from git_cto.repo.repository import Repository
     from git_cto.work.documents import start_document
     from git_cto.work.executing import start
-    from git_cto.work.runs import load_run
+    from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:
-        found = load_run(workspace, workspace.run_id(run))
+        found = load_run(workspace, choose_run(workspace, run))
         with Repository(workspace.git) as repository:
             started = start(workspace, repository, found, task)
     shell.notes(started.notes)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "gpt-5.4"
 DEFAULT_EFFORT = "high"
 LARGEST_CLAIM = 20_000  # characters
+LARGEST_GUIDELINE = 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +297,13 @@ def compose(
 def _guidelines(workspace: Workspace, found: Survey) -> dict[str, str]:
     paths = (*GUIDELINES, *found.policy.review.context)
     texts = {path: workspace.text_at(found.target.commit, path) for path in paths}
-    return {path: text for path, text in texts.items() if text}
+    return {path: _cut(text) for path, text in texts.items() if text}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LARGEST_GUIDELINE:
+        return text
+    return text[:LARGEST_GUIDELINE] + f"\n[cut by git-cto after {LARGEST_GUIDELINE:,} characters]\n"
 
 
 def _refuse_too_large(shown: View) -> None:
@@ -433,7 +440,8 @@ def next_step(done: Reviewed) -> str:
     found = done.brief.survey
     run = f" {found.run}" if found.run else ""
     if done.verdict.verdict == "approve":
-        return "git cto gate"
+        touched = ", ".join(done.verdict.control_paths[:2])
+        return f"git cto override --reason TEXT (it changes {touched})" if touched else "git cto gate"
     if done.after.escalated or done.after.aborted:
         return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
     if found.run:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from git_cto.errors import UsageError
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.model import Plan, PlanRecord, Target, Task, TaskResult, VerdictRecord
-from git_cto.repo.runs import PREFIX, results, run_and_task, runs, trunk_ref
+from git_cto.repo.runs import PREFIX, check_run_id, results, run_and_task, runs, trunk_ref
 from git_cto.work.workspace import run_series
 
 if TYPE_CHECKING:
@@ -59,6 +59,38 @@ class Run:
     def results(self) -> tuple[TaskResult, ...]:
         """The results so far, in the plan's order."""
         return tuple(view.result for view in self.tasks if view.result)
+
+
+def choose_run(workspace: Workspace, name: str | None) -> str:
+    """The run that is meant: `name`, else the one of the branch that is checked out, else the only one that is open."""
+    if name:
+        return check_run_id(name)
+    current = workspace.current_run()
+    if current:
+        return current
+    found = runs(workspace.git)
+    if not found:
+        raise UsageError("There is no run here.", 'git cto plan "OBJECTIVE" starts one')
+    candidates = [run for run, trunk in sorted(found.items()) if len(found) == 1 or _is_open(workspace, run, trunk)]
+    if len(candidates) == 1:
+        return candidates[0]
+    some = ", ".join((candidates or sorted(found))[:5])
+    raise UsageError(
+        f"{len(candidates)} runs are open here and none is checked out ({some}).",
+        "name one, or git switch to one of its branches",
+    )
+
+
+def _is_open(workspace: Workspace, run: str, trunk: str) -> bool:
+    """Whether a run's trunk has something that is not in its target yet, or nothing at all so far."""
+    plans = [
+        record.body
+        for record in in_order(workspace.ledger.find(series=f"run/{run}", objects=workspace.objects))
+        if isinstance(record.body, PlanRecord)
+    ]
+    if not plans or trunk == plans[-1].start:
+        return True
+    return not workspace.git.is_ancestor(trunk, workspace.target(plans[-1].base or plans[-1].target).commit)
 
 
 def load_run(workspace: Workspace, run_id: str) -> Run:

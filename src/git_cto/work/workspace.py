@@ -12,13 +12,13 @@ import msgspec
 
 from git_cto import __version__
 from git_cto.config import Settings, read_settings
-from git_cto.errors import UsageError
+from git_cto.errors import PolicyError, UsageError
 from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
 from git_cto.ledger.store import Ledger
 from git_cto.model import Actor, Series
 from git_cto.repo.git import Git, Lens, discover
 from git_cto.repo.resolve import resolve_target
-from git_cto.repo.runs import check_run_id, run_and_task, runs
+from git_cto.repo.runs import run_and_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,12 +70,15 @@ class Workspace:
     def policy(self, target: Target) -> Policy:
         """The policy at the target's tip, as far as the user's settings do not narrow it."""
         where = f"{target.name}:{POLICY_PATH}"
-        return self._narrowed(read_policy(self.text_at(target.commit, POLICY_PATH), where))
+        text = self.text_at(target.commit, POLICY_PATH)
+        if text is None and self.lens.run("ls-tree", "-z", "--end-of-options", target.commit, "--", POLICY_PATH):
+            raise PolicyError(f"{where} is no ordinary file.", "make it one on the target branch: no link, mode 100644")
+        return self._narrowed(read_policy(text, where))
 
     def text_at(self, commit: str, path: str) -> str | None:
-        """The text of an ordinary file (mode 100644 or 100755) at a commit; None where there is none."""
+        """The text of an ordinary file (mode 100644) at a commit; None where there is none."""
         listing = self.lens.run("ls-tree", "-z", "--end-of-options", commit, "--", path)
-        if not listing.startswith((b"100644 ", b"100755 ")):
+        if not listing.startswith(b"100644 "):
             return None
         with self.lens.objects() as objects:
             content = objects.blob(f"{commit}:{path}")
@@ -120,23 +123,6 @@ class Workspace:
         """The run of the branch that is checked out, if it is one of a run."""
         found = run_and_task(self.git.head_ref())
         return found[0] if found else None
-
-    def run_id(self, name: str | None) -> str:
-        """The run that is meant: `name`, else the current branch's, else the only one that is open."""
-        if name:
-            return check_run_id(name)
-        current = self.current_run()
-        if current:
-            return current
-        found = sorted(runs(self.git))
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise UsageError("There is no run here.", 'git cto plan "OBJECTIVE" starts one')
-        raise UsageError(
-            f"There are {len(found)} runs here and none is checked out: {', '.join(found[:5])}.",
-            "name one, or git switch to one of its branches",
-        )
 
 
 def run_series(run: str, target: str) -> Series:
