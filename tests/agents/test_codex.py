@@ -162,6 +162,18 @@ def test_no_key_reaches_the_models_shell(world: World) -> None:
     assert KEY not in printed
 
 
+def test_a_worktree_in_codex_home_can_be_read_and_the_login_beside_it_cannot(world: World) -> None:
+    worktree = world.codex_home / "worktrees" / "one"
+    worktree.mkdir(parents=True)
+    (worktree / "app.py").write_text("the content\n")
+    (world.codex_home / "auth.json").write_text('{"OPENAI_API_KEY": "sk-stored"}')
+    script = [call("exec_command", {"cmd": "cat app.py; cat ../../auth.json ../../config.toml; true"}), message("{}")]
+    asked = world.ask(script, reading(worktree))
+    [printed] = asked.requests[1].outputs()
+    assert "the content" in printed
+    assert printed.count("Permission denied") == 2
+
+
 def test_no_key_in_the_command_line_the_request_or_the_files(world: World) -> None:
     asked = world.ask([message("{}")], environ=SECRETS)
     argv = Codex(world.environ(**SECRETS)).argv(sealed(), world.folder)
@@ -228,6 +240,8 @@ def test_an_answer_of_before_is_never_read(world: World) -> None:
 
 
 def test_events_are_left_behind_whatever_happens(world: World) -> None:
+    assert world.ask([], environ={"PATH": "/nonexistent"}).failure == "not_installed"
+    assert (world.folder / "events.jsonl").read_text() == ""
     for script in ([message("{}")], []):
         world.ask(script)
         lines = (world.folder / "events.jsonl").read_text().splitlines()

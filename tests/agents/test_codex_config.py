@@ -41,6 +41,12 @@ def test_the_home_is_dot_codex_by_default(tmp_path: Path) -> None:
     assert read_user_config({"HOME": str(tmp_path)}).home == tmp_path / ".codex"
 
 
+def test_a_relative_home_is_the_same_for_codex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"CODEX_HOME": "here"}
+    assert codex_environment(environ, read_user_config(environ))["CODEX_HOME"] == str(tmp_path / "here")
+
+
 def test_only_the_way_to_the_model_is_taken_over(environ: dict[str, str]) -> None:
     write(
         environ,

@@ -177,7 +177,7 @@ def test_a_broken_stream_is_tried_again_by_codex_itself(world: World) -> None:
 
 
 @pytest.mark.parametrize("started", [False, True], ids=["before the first byte", "in mid-stream"])
-def test_silence_is_ended(world: World, started: bool) -> None:  # noqa: FBT001  a parameter of the test
+def test_silence_is_ended(world: World, started: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     """Cases 71 and 72."""
     asked = world.ask([hang(started=started)], limits=Limits(idle=0.8, total=20, grace=1))
     assert asked.failure == "timeout"

@@ -177,7 +177,10 @@ def _for_reading(hidden: Iterable[Path]) -> list[str]:
 
 
 def _hidden(config: UserConfig, home: Path, directory: Path | None = None) -> list[Path]:
-    """What the model must not read. A repository in one of these places (a worktree of Codex's own, say) stays readable."""
+    """What the model must not read.
+
+    A repository in one of these places (a worktree of Codex's own is in CODEX_HOME) stays readable.
+    """
     places = [config.home, *(home / name for name in _CREDENTIALS)]
     if directory is None:
         return places

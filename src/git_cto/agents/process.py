@@ -32,6 +32,7 @@ _STDERR_LINE = 4096
 _CHUNK = 64 * 1024
 _TICK = 0.2  # seconds; how soon a program is noticed to have gone while another process holds its pipes open
 _POLL = 0.01
+_REAPED = 1.0  # seconds for the system to take away what was killed; some containers let the dead lie about
 
 
 class ProgramNotFoundError(ToolError):
@@ -88,7 +89,7 @@ def absolute_path(value: str) -> str:
     return os.pathsep.join(entry for entry in value.split(os.pathsep) if Path(entry).is_absolute())
 
 
-def run(  # noqa: PLR0913  all but the first are keywords
+def run(  # noqa: PLR0913 -- all but the first are keywords
     argv: Sequence[str],
     *,
     environ: Mapping[str, str],
@@ -243,6 +244,9 @@ def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
     finally:  # also when a second Ctrl-C cuts the grace period short
         _signal_group(child, signal.SIGKILL)
         child.wait()
+        deadline = time.monotonic() + _REAPED
+        while time.monotonic() < deadline and _group_lives(child):
+            time.sleep(_POLL)
         for stream in (child.stdout, child.stderr):
             if stream is not None:
                 stream.close()

@@ -254,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
     protocol_version = "HTTP/1.1"  # without it Codex does not understand the 426 below
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the base class's
         """Says nothing; the requests are recorded."""
 
     def do_POST(self) -> None:
