@@ -34,6 +34,16 @@ VERBS = {
 }
 
 
+# A string and no docstring: click knows a block that keeps its lines by the character that \b stands for.
+_HELP = """Codex plans and reviews, Claude Code executes, Git remembers, the gate decides.
+
+\b
+Example:
+  git cto plan "Add a health check at /health"
+  git cto review && git cto gate
+"""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported one at a time."""
 
@@ -55,19 +65,14 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
+    help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 approved or done, 1 not approved, 2 usage or place, 3 inconclusive, 4 abort, 5 escalated.",
 )
 @click.option("-C", "directory", metavar="DIR", default=None, help="Act as if started in DIR.")
 @click.version_option(__version__, prog_name="git-cto", message="%(prog)s %(version)s")
 def group(directory: str | None) -> None:
-    r"""Codex plans and reviews, Claude Code executes, Git remembers, the gate decides.
-
-    \b
-    Example:
-      git cto plan "Add a health check at /health"
-      git cto review && git cto gate
-    """
+    """The program itself: `-C` and `--version`; everything else is a verb's."""
     if directory is None:
         return
     try:
