@@ -17,6 +17,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     Exits with 0 (open), 1 (closed), 2 (not here, or not like this) or 3 (a tool failed, so it cannot be said).
     """
     from git_cto.render.terminal import gate_text, next_line
+    from git_cto.render.words import uncommitted_words
     from git_cto.work.documents import gate_document
     from git_cto.work.gating import gate
 
@@ -27,7 +28,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     extra = "unsigned: trusted as a record of this machine" if decision.allowed and trust == "local" else ""
     shell.say(gate_text("open" if decision.allowed else "closed", decision.reasons, extra, shell.style))
     if gated.uncommitted:
-        shell.note(f"note: {gated.uncommitted} paths are not committed and not part of this")
+        shell.note(f"note: {uncommitted_words(gated.uncommitted)} and not part of this")
     if decision.next_step:
         shell.say(next_line(decision.next_step))
     return ExitCode.OK if decision.allowed else ExitCode.NOT_APPROVED

@@ -113,6 +113,7 @@ def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool
 
 def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: Asker) -> Reviewed:
     from git_cto.render.terminal import review_head
+    from git_cto.render.words import uncommitted_words
     from git_cto.work import reviewing
 
     brief = question.brief
@@ -131,7 +132,7 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
         )
     )
     if brief.uncommitted:
-        shell.note(f"note: {len(brief.uncommitted)} paths are not committed and not part of this")
+        shell.note(f"note: {uncommitted_words(len(brief.uncommitted))} and not part of this")
     with listening(shell, asker, question.question.model) as heard:
         return reviewing.review(workspace, question, heard)
 

@@ -16,6 +16,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def uncommitted_words(paths: int) -> str:
+    """`1 path is not committed`."""
+    return "1 path is not committed" if paths == 1 else f"{paths:,} paths are not committed"
+
+
 def tokens_words(tokens: int) -> str:
     """`812 tokens`, `24.9k tokens`."""
     return f"{tokens} tokens" if tokens < 1_000 else f"{tokens / 1_000:.1f}k tokens"

@@ -17,6 +17,7 @@ from git_cto.gate.policy import GUIDELINES
 from git_cto.model import EngineUse, Plan, PlanRecord, Record, Subject, Target
 from git_cto.prompts import instructions
 from git_cto.redaction import redact_all, secret_values
+from git_cto.render.words import uncommitted_words
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import trunk_ref
 from git_cto.work.asking import Asked, Asker, ask
@@ -182,9 +183,7 @@ def _notes(workspace: Workspace, start: str, head: str) -> tuple[str, ...]:
     notes = []
     dirty = changed_paths(workspace.git)
     if dirty:
-        notes.append(
-            f"{len(dirty)} changed paths are not committed: the planner sees them, the run starts without them"
-        )
+        notes.append(f"{uncommitted_words(len(dirty))}: the planner sees what is there, the run starts without it")
     if start != head:
         notes.append(f"HEAD is behind the target: the planner reads {head[:7]}, the run starts at {start[:7]}")
     return tuple(notes)
