@@ -1,0 +1,84 @@
+"""Situations that the tests of the verbs share, and how to look at what a command left behind."""
+
+from __future__ import annotations
+
+import json
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from git_cto.demo.server import Step, message
+from tests.world import Said, World
+
+TWO = "def version():\n    return 2\n"
+THREE = "def version():\n    return 3\n"
+LEDGER = "refs/notes/cto-records"
+
+
+def changed(world: World, text: str = TWO) -> str:
+    """A branch `topic` with one commit that changes app.py; returns the commit."""
+    world.branch("topic")
+    return world.commit("Say 2", app__py=text)
+
+
+def done(world: World, text: str = TWO, **said: Any) -> str:  # noqa: ANN401 -- JSON
+    """A run whose one task was done; returns the run. `said` is what the plan says beyond the usual."""
+    run = world.planned(**said)
+    do(world, "t1", "app.py", text)
+    return run
+
+
+def do(world: World, task: str, path: str, text: str, summary: str = "Did it") -> Said:
+    """Starts a task, writes one file and finishes it."""
+    started = world.cto("start", task)
+    assert started.code == 0, started.text
+    world.write(path, text)
+    finished = world.cto("finish", "-m", summary)
+    assert finished.code == 0, finished.text
+    return finished
+
+
+def records(world: World, kind: str = "") -> list[dict[str, Any]]:
+    """Every record of the ledger (of this kind), the newest first."""
+    said = world.cto("log", "--all", "--json")
+    assert said.code == 0, said.text
+    return [one for one in said.json["records"] if one["kind"] == kind or not kind]
+
+
+def ledger(world: World) -> str:
+    """Where the ledger stands; "" where there is none."""
+    return world.git("rev-parse", "--verify", "--quiet", LEDGER, ok=False)
+
+
+def everything(world: World) -> dict[str, str]:
+    """All that git knows of refs, index and worktree: equal before and after a command that moved nothing."""
+    return {
+        "refs": world.git("for-each-ref"),
+        "head": world.git("rev-parse", "--symbolic-full-name", "HEAD"),
+        "status": world.git("status", "--porcelain=v2", "--untracked-files=all"),
+        "diff": world.git("diff"),
+        "staged": world.git("diff", "--cached"),
+    }
+
+
+def artifacts(world: World) -> set[str]:
+    """The artifacts that were kept, as `<run or series>/<name>`."""
+    top = world.path / ".codex-cto"
+    return {str(path.relative_to(top)) for path in top.glob("*/*") if not path.name.startswith(".")}
+
+
+def saying(*texts: str) -> list[Step]:
+    """A model that gives these answers, one after the other."""
+    return [message(text) for text in texts]
+
+
+def always(value: Any) -> Any:  # noqa: ANN401 -- JSON
+    """A model that gives the same answer, however often it is asked."""
+    return repeat(message(value if isinstance(value, str) else json.dumps(value)))
+
+
+def hook(world: World, name: str, script: str) -> Path:
+    """A hook of the user's."""
+    path = world.write(f".git/hooks/{name}", "#!/bin/sh\n" + script)
+    path.chmod(0o755)
+    return path
