@@ -232,6 +232,20 @@ def test_a_push_url_that_is_another_repository_is_united_with_too(pair: tuple[Re
     assert one.lines("head") == fork.lines("head") == {b"one", b"in the fork"}
 
 
+def test_a_plain_fetch_works_before_the_remote_has_records_and_brings_them_when_it_has(pair: tuple[Repo, Repo]) -> None:
+    one, two = pair
+    for remote in ("origin", "origin2"):
+        two.run("config", "--add", f"remote.{remote}.fetch", wanted_refspec(remote))
+    two.run("fetch", "--quiet")
+    _add(one, "one")
+    _sync(one)
+    two.run("update-ref", remote_ref("origin2"), two.run("rev-parse", "HEAD"))
+    two.run("fetch", "--quiet", "--prune")
+    assert two.tip(remote_ref("origin")) == one.tip()
+    assert two.tip(remote_ref("origin2")), "the records of another remote were pruned"
+    assert two.tip() == "", "a fetch wrote into the ledger itself"
+
+
 def test_dangerous_refspecs_are_named(repo: Repo, hub: Repo) -> None:
     repo.run("config", "--add", "remote.origin.fetch", wanted_refspec("origin"))
     repo.run("config", "--add", "remote.origin.fetch", "^refs/notes/secret")

@@ -103,8 +103,14 @@ class Synced:
 
 
 def wanted_refspec(remote: str) -> str:
-    """The fetch refspec that makes a plain `git fetch` bring a remote's records, next to ours and not over them."""
-    return f"+{RECORDS_REF}:{remote_ref(remote)}"
+    """The fetch refspec that makes a plain `git fetch` bring a remote's records, next to ours and not over them.
+
+    It matches one ref only, and yet it is a pattern: where the remote has no records, a configured refspec without a
+    `*` makes every `git fetch` fail (measured). At the end of the names the `*` would also stand for other remotes,
+    whose records `git fetch --prune` would then remove.
+    """
+    theirs, ours = (ref.replace("refs/notes/", "refs/note*/", 1) for ref in (RECORDS_REF, remote_ref(remote)))
+    return f"+{theirs}:{ours}"
 
 
 def dangerous_refspecs(git: Git) -> list[str]:
@@ -182,7 +188,7 @@ def _push_urls(git: Git, remote: str) -> list[str]:
 
 def _fetch(git: Git, remote: str, source: str, *, prompt: bool) -> str | None:
     """The remote's notes commit, here now; None where it has none."""
-    refspec = wanted_refspec(remote)
+    refspec = f"+{RECORDS_REF}:{remote_ref(remote)}"
     done = git.polite(*_NEUTRAL, *_FETCH, "--", source, refspec, prompt=prompt)
     if done.returncode == 0:
         return _tracked(git, remote)
