@@ -39,8 +39,9 @@ def test_a_thousand_records_of_eight_processes(repo: Repo, where: str) -> None:
 
 
 def test_without_the_queue_the_swap_alone_keeps_everything(repo: Repo) -> None:
-    """A lock that cannot be had, as on a file system without locks: a folder is in its place."""
-    (repo.path / ".git" / "git-cto.lock").mkdir()
+    """The lock cannot be had, as on a file system without locks: a link to itself is in its place."""
+    lock = repo.path / ".git" / "git-cto.lock"
+    lock.symlink_to(lock)
     told = _printed([repo.writing(f"w{n}", "25", "same") for n in range(4)])
     assert len(told) == 100
     assert repo.lines("one") == repo.lines("two") == told

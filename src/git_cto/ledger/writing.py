@@ -5,7 +5,6 @@ refs, each only from the value it was read at. The queue is a lock that only sav
 know it (another tool, another machine on a network disk) is caught by the swap. What to write is `notes`' business.
 """
 
-
 from __future__ import annotations
 
 import contextlib
@@ -83,7 +82,7 @@ def _wait_for(file: int, end: float) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.001 + 0.005 * _chance())
+            time.sleep(0.0003 + 0.0012 * _chance())
         except OSError:  # a file system without locks
             return
         else:
