@@ -32,3 +32,15 @@ def test_a_run_is_planned_done_reviewed_and_approved(world: World) -> None:
     reviewed = world.reviewed("Done")
     assert (reviewed.code, reviewed.json["run"]) == (0, run), reviewed.text
     assert world.cto("gate").code == 0
+
+
+def test_the_change_of_an_approved_run_is_approved_under_any_name(world: World) -> None:
+    world.planned()
+    assert world.cto("start", "t1").code == 0
+    world.write("app.py", "def version():\n    return 2\n")
+    assert world.cto("finish", "-m", "Says 2").code == 0
+    assert world.reviewed("Done").code == 0
+    world.git("switch", "--quiet", "-c", "copy")
+    for name in ("copy", world.head):
+        opened = world.cto("gate", name)
+        assert opened.code == 0, opened.text

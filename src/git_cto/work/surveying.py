@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_cto.gate.rounds import Standing, in_order, standing
-from git_cto.model import Change, PlanRecord, Record, Series, Target
+from git_cto.model import Change, PlanRecord, Record, Series, Target, VerdictRecord
 from git_cto.repo.change import fetch_missing, identify, merge_base
 from git_cto.repo.resolve import Head, resolve_head
 from git_cto.repo.runs import run_and_task
@@ -37,19 +37,22 @@ class Survey:
         return plans[-1] if plans else None
 
 
-def survey(workspace: Workspace, *, head: str | None, base: str | None, run: str | None) -> Survey:
+def survey(
+    workspace: Workspace, *, head: str | Head | None, base: str | None, run: str | None, target: Target | None = None
+) -> Survey:
     """Looks everything up, once. `run` is None where the head's branch should tell.
 
-    Raises `UsageError` and `ToolError` where the place does not allow to say what the change is.
+    `target` takes the place of `base` where the caller knows better where the target stands. Raises `UsageError` and
+    `ToolError` where the place does not allow to say what the change is.
     """
-    found = resolve_head(workspace.git, head)
+    found = head if isinstance(head, Head) else resolve_head(workspace.git, head)
     of_branch = run_and_task(found.ref)
     run = run or (of_branch[0] if of_branch else None)
     records: list[Record] = []
     if run:
         records = workspace.ledger.find(series=f"run/{run}", objects=workspace.objects)
         base = base or _planned_base(records, run)
-    target = workspace.target(base)
+    target = target or workspace.target(base)
     series = run_series(run, target.ref) if run else head_series(found, target.ref)
     start = merge_base(workspace.lens, target.commit, found.commit, target.name)
     change = identify(workspace.lens, start, found.commit)
@@ -57,7 +60,7 @@ def survey(workspace: Workspace, *, head: str | None, base: str | None, run: str
     about = workspace.ledger.find(
         head=found.commit, change=change.id, series=None if run else series.name, objects=workspace.objects
     )
-    everything = {record.id: record for record in (*records, *about)}
+    everything = {record.id: record for record in (*records, *about, *_plans_of_others(workspace, about, run))}
     policy = workspace.policy(target)
     return Survey(
         head=found,
@@ -69,6 +72,13 @@ def survey(workspace: Workspace, *, head: str | None, base: str | None, run: str
         records=tuple(everything.values()),
         standing=standing(everything.values(), series, policy.rounds),
     )
+
+
+def _plans_of_others(workspace: Workspace, about: list[Record], run: str | None) -> list[Record]:
+    """The plans of the other runs that judged this change: it may have been merged, or be asked about by its id."""
+    judged = {record.body.run for record in about if isinstance(record.body, VerdictRecord)} - {"", run}
+    found = (workspace.ledger.find(series=f"run/{other}", objects=workspace.objects) for other in sorted(judged))
+    return [record for records in found for record in records if isinstance(record.body, PlanRecord)]
 
 
 def _planned_base(records: list[Record], run: str) -> str | None:
