@@ -211,13 +211,19 @@ class Review(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TaskResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What came out of a task: the last result commit's word on it. `summary` is the executor's claim."""
+    """What came out of a task: the last result commit's word on it. `summary` is the executor's claim.
+
+    `executor`, `tokens` and `cost` (US dollars) are said by executors that are programs, and empty otherwise.
+    """
 
     task_id: str
     outcome: ResultOutcome
     summary: str = ""
     commit: str = ""
     round: int = 1
+    executor: str = ""
+    tokens: int = 0
+    cost: float = 0.0
 
 
 class CommandOutcome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -334,6 +340,7 @@ class VerdictRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     suspicions: tuple[Suspicion, ...] = ()
     control_paths: tuple[str, ...] = ()
     tasks: int = 0
+    marker: str = ""  # of the data in the prompt, so that the very same question can be put together again
     dispute: str = ""
     supersedes: str = ""
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 PREFIX = f"{HEADS}cto/"
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,60}", re.ASCII)
 _BRANCH = re.compile(r"refs/heads/cto/(?P<run>[^/]+)/(?P<task>[^/]+)")
+_COST = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 _FIELD, _END = "\x1f", "\x1e"
-_TRAILERS = ("Cto-Run", "Cto-Task", "Cto-Outcome", "Cto-Round")
+_TRAILERS = ("Cto-Run", "Cto-Task", "Cto-Outcome", "Cto-Round", "Cto-Executor", "Cto-Tokens", "Cto-Cost")
 
 
 def trunk_ref(run: str) -> str:
@@ -75,7 +76,7 @@ def _result(entry: str, run: str) -> TaskResult | None:
     fields = entry.split(_FIELD)
     if len(fields) != len(_TRAILERS) + 2:
         return None
-    commit, of_run, task, outcome, number, message = fields
+    commit, of_run, task, outcome, number, executor, tokens, cost, message = fields
     if of_run != run or outcome not in get_args(ResultOutcome) or not task:
         return None
     return TaskResult(
@@ -83,8 +84,15 @@ def _result(entry: str, run: str) -> TaskResult | None:
         outcome=cast("ResultOutcome", outcome),
         summary=_without_trailers(message),
         commit=commit,
-        round=int(number) if number.isascii() and number.isdigit() else 1,
+        round=_whole(number) or 1,
+        executor=executor,
+        tokens=_whole(tokens),
+        cost=float(cost) if _COST.fullmatch(cost) else 0.0,
     )
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
 
 
 def _without_trailers(message: str) -> str:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Fence:
     """Marks blocks of data. The marker is random and occurs in none of the texts it was made for."""
 
-    def __init__(self, texts: Iterable[str], marker: str = "") -> None:
+    def __init__(self, texts: Iterable[str]) -> None:
         held = list(texts)
-        self.marker = marker or secrets.token_hex(16)
+        self.marker = secrets.token_hex(16)
         while any(self.marker in text for text in held):
             self.marker = secrets.token_hex(16)
 
@@ -63,9 +63,13 @@ def plan_prompt(objective: str, *, target: Target, guidelines: Mapping[str, str]
     return "\n".join(parts)
 
 
-def review_prompt(matter: ReviewMatter, marker: str = "") -> str:
-    """The question that a review answers. `marker` is for asking exactly the same question again."""
-    fence = Fence(_data(matter), marker)
+def review_fence(matter: ReviewMatter) -> Fence:
+    """A fence for the data of this question."""
+    return Fence(_data(matter))
+
+
+def review_prompt(matter: ReviewMatter, fence: Fence) -> str:
+    """The question that a review answers. The same matter behind the same fence is the same question."""
     facts = (
         f"Review the change of commit {matter.head} (head), meant for the branch {matter.target.name}.\n"
         f"This is round {matter.round} of its review. The marker of this question's data is {fence.marker}.\n"

@@ -43,7 +43,7 @@ from git_cto.work.asking import Asked, Asker, ask
 from git_cto.work.documents import review_document
 from git_cto.work.keeping import answer_path, keep, record_fitted, reserve
 from git_cto.work.planning import engine_use, first
-from git_cto.work.questions import ReviewMatter, review_prompt
+from git_cto.work.questions import ReviewMatter, review_fence, review_prompt
 from git_cto.work.runs import current_plan
 from git_cto.work.workspace import now
 
@@ -80,6 +80,7 @@ class ReviewQuestion:
     view: View
     outcomes: tuple[CommandOutcome, ...]
     suspicions: tuple[Suspicion, ...]
+    marker: str  # of the prompt's data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +277,8 @@ def compose(
         suspicions=odd,
         dispute=brief.dispute,
     )
-    prompt = review_prompt(matter)
+    fence = review_fence(matter)
+    prompt = review_prompt(matter, fence)
     if len(prompt) > LARGEST_REQUEST:
         raise InconclusiveError(
             f"The question has {len(prompt):,} characters, and Codex takes {LARGEST_REQUEST:,}.",
@@ -291,7 +293,14 @@ def compose(
         model=chosen,
         effort=first(effort, said.text("cto.review.effort"), policy.review.effort, DEFAULT_EFFORT),
     )
-    return ReviewQuestion(brief=brief, question=question, view=shown, outcomes=outcomes, suspicions=tuple(odd))
+    return ReviewQuestion(
+        brief=brief,
+        question=question,
+        view=shown,
+        outcomes=outcomes,
+        suspicions=tuple(odd),
+        marker=fence.marker,
+    )
 
 
 def _guidelines(workspace: Workspace, found: Survey) -> dict[str, str]:
@@ -412,6 +421,7 @@ def _verdict(
             file.name for file in found.change.files if matches(file.name, found.policy.gate.all_control_paths)
         )[:50],
         tasks=len(brief.plan.tasks) if brief.plan else 0,
+        marker=prepared.marker,
         dispute=redacted(brief.dispute, secret_values(workspace.environ)),
         supersedes=found.standing.supersedes,
     )
@@ -445,7 +455,5 @@ def next_step(done: Reviewed) -> str:
     if done.after.escalated or done.after.aborted:
         return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
     if found.run:
-        failed = [one.task_id for one in done.verdict.review.task_reviews if one.status != "pass"]
-        if failed:
-            return f"git cto start {failed[0]}, fix it, git cto finish -m SUMMARY, then git cto review"
+        return "git cto tasks, start the one to fix, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from git_cto.errors import UsageError
 from git_cto.gate.rounds import Standing, in_order, standing
+from git_cto.gate.rule import BARRING
 from git_cto.model import Plan, PlanRecord, Target, Task, TaskResult, VerdictRecord
 from git_cto.repo.runs import PREFIX, check_run_id, results, run_and_task, runs, trunk_ref
 from git_cto.work.workspace import run_series
@@ -154,7 +155,7 @@ def _views(
     current = run_and_task(workspace.git.head_ref())
     if current and current[0] == run_id:
         unmerged.add(current[1])
-    feedback = _feedback(where)
+    feedback = _feedback(body.plan, where)
     views = []
     for task in body.plan.in_order():
         result = found.get(task.id)
@@ -180,14 +181,25 @@ def _was_judged(workspace: Workspace, result: TaskResult, where: Standing) -> bo
     return where.latest is not None and workspace.git.is_ancestor(result.commit, where.latest.subject.head)
 
 
-def _feedback(where: Standing) -> dict[str, str]:
-    """What the last verdict says of the tasks that did not pass; empty after an approval."""
+def _feedback(plan: Plan, where: Standing) -> dict[str, str]:
+    """What the last verdict asks of which tasks; empty after an approval.
+
+    An open finding goes to the tasks on its file. A refusal that asks nothing of any task goes to the last one, so that
+    there is always somewhere to go on.
+    """
     body = where.latest.body if where.latest else None
     if not isinstance(body, VerdictRecord) or body.verdict == "approve":
         return {}
-    failed = {
-        one.task_id: one.feedback or "not passed"
-        for one in body.review.task_reviews
-        if one.status != "pass" or any(not criterion.met for criterion in one.criteria)
-    }
-    return failed | {task.id: task.description for task in body.review.revised_tasks}
+    said: dict[str, list[str]] = {}
+    for one in body.review.task_reviews:
+        if one.status != "pass" or any(not criterion.met for criterion in one.criteria):
+            said.setdefault(one.task_id, []).append(one.feedback or "not passed")
+    for task in body.review.revised_tasks:
+        said.setdefault(task.id, []).append(f"the task was revised: {task.description}")
+    for finding in body.open_findings:
+        for task in plan.tasks if finding.severity in BARRING else ():
+            if task.target == finding.path:
+                said.setdefault(task.id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
+    if not said:
+        said[plan.in_order()[-1].id] = ["; ".join((body.review.reason or body.review.summary, *body.downgrades))]
+    return {task: " ".join(words) for task, words in said.items()}
