@@ -44,7 +44,7 @@ from git_cto.work.documents import review_document
 from git_cto.work.keeping import answer_path, keep, record_fitted, reserve
 from git_cto.work.planning import engine_use, first
 from git_cto.work.questions import ReviewMatter, review_fence, review_prompt
-from git_cto.work.runs import current_plan
+from git_cto.work.runs import current_plan, feedback_of
 from git_cto.work.workspace import now
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _rule_again(body: VerdictRecord, brief: Brief) -> Judged:
         prior=body.carried,
         coverage=body.coverage,
         commands=body.commands,
-        suspicions=[one for one in body.suspicions if not matches(one.path, policy.review.suspicious_ok)],
+        suspicions=body.suspicions,
         policy=policy,
     )
 
@@ -418,7 +418,7 @@ def _verdict(
         commands=prepared.outcomes,
         suspicions=prepared.suspicions,
         control_paths=tuple(
-            file.name for file in found.change.files if matches(file.name, found.policy.gate.all_control_paths)
+            file.name for file in found.change.files if found.policy.gate.controls(file.text)
         )[:50],
         tasks=len(brief.plan.tasks) if brief.plan else 0,
         marker=prepared.marker,
@@ -454,6 +454,8 @@ def next_step(done: Reviewed) -> str:
         return f"git cto override --reason TEXT (it changes {touched})" if touched else "git cto gate"
     if done.after.escalated or done.after.aborted:
         return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
-    if found.run:
-        return "git cto tasks, start the one to fix, git cto finish -m SUMMARY, then git cto review"
+    if done.brief.plan is not None:
+        plan = current_plan(done.brief.plan, done.after)
+        first_to_fix = next(iter(feedback_of(plan, done.after)))
+        return f"git cto start {first_to_fix}, fix it, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"

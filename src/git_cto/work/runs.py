@@ -155,7 +155,7 @@ def _views(
     current = run_and_task(workspace.git.head_ref())
     if current and current[0] == run_id:
         unmerged.add(current[1])
-    feedback = _feedback(body.plan, where)
+    feedback = feedback_of(body.plan, where)
     views = []
     for task in body.plan.in_order():
         result = found.get(task.id)
@@ -181,7 +181,7 @@ def _was_judged(workspace: Workspace, result: TaskResult, where: Standing) -> bo
     return where.latest is not None and workspace.git.is_ancestor(result.commit, where.latest.subject.head)
 
 
-def _feedback(plan: Plan, where: Standing) -> dict[str, str]:
+def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
     """What the last verdict asks of which tasks; empty after an approval.
 
     An open finding goes to the tasks on its file. A refusal that asks nothing of any task goes to the last one, so that
