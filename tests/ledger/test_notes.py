@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from git_cto.errors import BugError, GitError, ToolError
 from git_cto.ledger import writing
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes
 from git_cto.repo.git import Git, discover
-from tests.ledger.world import Repo, end, interposed, new_repo
+from tests.ledger.world import WRITER, Repo, end, interposed, new_repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,6 +277,32 @@ def test_disk_full(repo: Repo, largest: int) -> None:
     assert _crash_reports(repo) == []
     repo.notes.append([repo.thing("one")], b"later")
     assert repo.lines("one") == {b"a record", b"later"}
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="mounts a file system that nobody else sees")
+def test_a_really_full_disk(tmp_path: Path, repo: Repo) -> None:
+    """A file system of 300 KB, filled until git cannot even write why it crashed."""
+    script = f"""
+mount -t tmpfs -o size=300k tmpfs {tmp_path}/disk || exit 77
+cp -r {repo.path}/.git {tmp_path}/disk/full.git
+for turn in 1 2; do {sys.executable} {WRITER} {tmp_path}/disk/full.git $turn 100 same 3000; done
+ls {tmp_path}/disk/full.git
+git --git-dir={tmp_path}/disk/full.git notes --ref={RECORDS_REF} show {repo.thing("one")}
+"""
+    repo.run("config", "core.hooksPath", "none")
+    shutil.rmtree(repo.path / ".git" / "hooks")
+    (tmp_path / "disk").mkdir()
+    argv = ["unshare", "-m", "sh", "-c", script]
+    done = subprocess.run(argv, env=repo.env, capture_output=True, text=True, check=False)
+    if done.returncode == 77 or done.stderr.startswith("unshare"):
+        pytest.skip(f"no file system of our own here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^\w+(?=: Nothing)", done.stderr, re.MULTILINE) == ["disk_full", "disk_full"]
+    assert "crash" not in done.stdout + done.stderr
+    told, shown = (part.split() for part in done.stdout.split("HEAD\n"))
+    kept = [line for line in shown if len(line) == 6000]
+    assert len(kept) >= 1
+    assert [line for line in told if len(line) == 6000] == kept
 
 
 @pytest.fixture

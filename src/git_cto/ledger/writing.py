@@ -40,11 +40,12 @@ _DURABLE = ("-c", "core.fsync=loose-object,pack,pack-metadata,reference")
 # Without one git would ask the network for our host name.
 _IDENTITY = ("-c", "user.name=git-cto", "-c", "user.email=git-cto@localhost")
 _PRIVATE = "refs/cto/incoming/"
+_REPORT = b"fast-import: dumping crash report to "
 _LOST = ("but expected", "reference already exists", "unable to resolve reference")
 _LOCKED = r"Unable to create '(.+\.lock)': File exists"
 _CAUSES = (
     (
-        ("No space left", "File too large", "Disk quota", "signal 25"),
+        ("No space left", "Out of diskspace", "File too large", "Disk quota", "signal 25"),
         "free some disk space, then do it again",
         "disk_full",
     ),
@@ -128,7 +129,10 @@ def commit(git: Git, parents: Sequence[str], edits: Mapping[str, str | bytes], m
     done = git.attempt(*settings, "fast-import", "--quiet", "--done", data=_stream(git, parents, edits, message))
     made = done.stdout.decode("ascii", "replace").strip()
     if done.returncode or len(made) != git.place.oid_length:
-        _sweep(git.place.git_dir)
+        said, _, report = done.stderr.partition(_REPORT)
+        with contextlib.suppress(OSError):  # empty where the disk is full, so that nothing in it says it is ours
+            os.unlink(os.path.join(git.place.git_dir, os.fsdecode(report.strip())))
+        done.stderr = said
         raise _failure(git, "fast-import", done)
     return made
 
@@ -161,7 +165,7 @@ def _data(content: bytes) -> bytes:
 
 
 def _sweep(git_dir: str) -> None:
-    """Removes the crash reports of our own fast-import, which name its ref; other people's stay."""
+    """Removes the crash reports of writers that were killed. Ours name our private ref; other people's stay."""
     with contextlib.suppress(OSError):
         for name in os.listdir(git_dir):
             if name.startswith("fast_import_crash_"):
