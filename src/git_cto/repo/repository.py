@@ -7,8 +7,10 @@ Whatever switches branches restores the one it found when it fails.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import git as gitpython
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from git_cto.repo.git import Git
+
+
+# Ours are added at the end, whatever the summary or the user's settings say: the last value of a trailer counts.
+_PLAIN_TRAILERS = ("trailer.ifexists=add", "trailer.ifmissing=add", "trailer.where=end", "trailer.separators=:")
 
 
 class Repository:
@@ -45,8 +51,8 @@ class Repository:
     def __exit__(self, *_: object) -> None:
         self._repo.close()
 
-    def _run(self, verb: str, *argv: str, stdin: str | None = None) -> str:
-        command = ["git", verb, *argv]
+    def _run(self, verb: str, *argv: str, stdin: str | None = None, settings: tuple[str, ...] = ()) -> str:
+        command = ["git", *(word for setting in settings for word in ("-c", setting)), verb, *argv]
         try:
             if stdin is None:
                 return str(self._repo.git.execute(command))
@@ -94,7 +100,11 @@ class Repository:
 
     def switch(self, ref: str) -> None:
         """Checks out a branch (a full ref)."""
-        self._run("switch", "--quiet", "--no-guess", ref.removeprefix("refs/heads/"))
+        try:
+            self._run("switch", "--quiet", "--no-guess", ref.removeprefix("refs/heads/"))
+        except GitError:
+            if self.branch() != ref:  # else it was only a post-checkout hook that failed, which git does not mind
+                raise
 
     @contextmanager
     def returning(self) -> Iterator[None]:
@@ -114,23 +124,38 @@ class Repository:
         """The tree that committing everything would give, without touching the index."""
         with tempfile.TemporaryDirectory(prefix="git-cto-index-") as folder:
             copy = os.path.join(folder, "index")
-            real = self._git.polite("rev-parse", "--path-format=absolute", "--git-path", "index")
-            source = real.stdout.decode("utf-8", "surrogateescape").strip()
-            if os.path.exists(source):
-                with open(source, "rb") as old, open(copy, "wb") as new:
-                    new.write(old.read())
+            if os.path.exists(self._index):
+                shutil.copy2(self._index, copy)  # with its time: git looks closer at files that are as new
             with self._repo.git.custom_environment(GIT_INDEX_FILE=copy):
                 self._run("add", "--all")
                 return self._run("write-tree").strip()
 
-    def stage_all(self) -> None:
-        """Stages everything that is not ignored."""
-        self._run("add", "--all")
+    @contextmanager
+    def everything_staged(self) -> Iterator[None]:
+        """Stages everything that is not ignored; what was staged before comes back if what is done inside fails."""
+        with tempfile.TemporaryDirectory(prefix="git-cto-index-") as folder:
+            copy = os.path.join(folder, "index")
+            existed = os.path.exists(self._index)
+            if existed:
+                shutil.copy2(self._index, copy)
+            try:
+                self._run("add", "--all")
+                yield
+            except BaseException:
+                if existed:
+                    shutil.copy2(copy, self._index + ".git-cto")
+                    os.replace(self._index + ".git-cto", self._index)
+                raise
+
+    @cached_property
+    def _index(self) -> str:
+        said = self._git.polite("rev-parse", "--path-format=absolute", "--git-path", "index").stdout
+        return said.decode("utf-8", "surrogateescape").removesuffix("\n")
 
     def commit(self, message: str, trailers: dict[str, str]) -> str:
         """Commits what is staged, empty if nothing is, with `git commit`. Returns the new commit's id."""
         options = [f"--trailer={name}: {value}" for name, value in trailers.items()]
-        self._run("commit", "--quiet", "--allow-empty", "--file=-", *options, stdin=message)
+        self._run("commit", "--quiet", "--allow-empty", "--file=-", *options, stdin=message, settings=_PLAIN_TRAILERS)
         return self._run("rev-parse", "HEAD").strip()
 
     def merge(self, ref: str, message: str) -> str:
@@ -164,8 +189,11 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
             "git config --global user.name NAME && git config --global user.email EMAIL",
             code="no_identity",
         )
-    if verb == "commit" and "gpg failed to sign" in said:
-        return GitError("git could not sign the commit.", "unlock your key, or git config commit.gpgsign false")
+    if any(words in said for words in ("failed to sign", "Couldn't load public key", "user.signingkey needs")):
+        return GitError(
+            f"git could not sign the commit: {said.strip().splitlines()[0].removeprefix('error: ')}",
+            "unlock your key or correct user.signingkey, or git config commit.gpgsign false",
+        )
     text = "\n".join(said.splitlines()[-12:])
     return GitError(
         f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said

@@ -19,7 +19,6 @@ PREFIX = f"{HEADS}cto/"
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,60}", re.ASCII)
 _BRANCH = re.compile(r"refs/heads/cto/(?P<run>[^/]+)/(?P<task>[^/]+)")
 _COST = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
-_FIELD, _END = "\x1f", "\x1e"
 _TRAILERS = ("Cto-Run", "Cto-Task", "Cto-Outcome", "Cto-Round", "Cto-Executor", "Cto-Tokens", "Cto-Cost")
 
 
@@ -54,29 +53,30 @@ def check_run_id(run: str) -> str:
 
 def results(lens: Lens, start: str, tip: str, run: str) -> dict[str, TaskResult]:
     """The last result of each task of `run` among the commits of `tip` that are not in `start`."""
-    trailers = _FIELD.join(f"%(trailers:key={name},valueonly,separator=%x2C)" for name in _TRAILERS)
+    trailers = "%x00".join(f"%(trailers:key={name},valueonly,separator=%x1F)" for name in _TRAILERS)
     out = lens.run(
         "log",
         "--topo-order",
         "--reverse",
-        f"--format=%H{_FIELD}{trailers}{_FIELD}%s%n%n%b{_END}",
+        "-z",
+        f"--format=%H%x00{trailers}%x00%B",  # a message can hold anything but NUL
         "--end-of-options",
         tip,
         f"^{start}",
     )
     found: dict[str, TaskResult] = {}
-    for entry in out.decode("utf-8", "replace").split(_END):
-        result = _result(entry.lstrip("\n"), run)
+    fields = iter(out.decode("utf-8", "replace").split("\0"))
+    for entry in zip(*[fields] * (len(_TRAILERS) + 2), strict=False):
+        result = _result(entry, run)
         if result is not None:
             found[result.task_id] = result
     return found
 
 
-def _result(entry: str, run: str) -> TaskResult | None:
-    fields = entry.split(_FIELD)
-    if len(fields) != len(_TRAILERS) + 2:
-        return None
-    commit, of_run, task, outcome, number, executor, tokens, cost, message = fields
+def _result(entry: tuple[str, ...], run: str) -> TaskResult | None:
+    """`entry`: a commit, the values of its trailers, its message. Of several values the last (ours) counts."""
+    commit, *values, message = entry
+    of_run, task, outcome, number, executor, tokens, cost = (value.rpartition("\x1f")[2] for value in values)
     if of_run != run or outcome not in get_args(ResultOutcome) or not task:
         return None
     return TaskResult(

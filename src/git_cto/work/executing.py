@@ -82,11 +82,11 @@ def finish(
     """
     if not summary.strip():
         raise UsageError("A result needs a summary.", 'git cto finish -m "what was done"')
+    _refuse_busy(repository, trunk_ref(run.id))
     ref = _branch_of(repository, run, task_id)
     task_id = ref.rsplit("/", 1)[-1]
     view = run.task(task_id)
     trunk = _trunk(run)
-    _refuse_busy(repository, trunk_ref(run.id))
     _check_merges(workspace, repository, run, trunk)
     notes = _oddities(workspace, repository, view, trunk)
     result = _result_commit(workspace, repository, run, view, summary.strip(), outcome)
@@ -108,9 +108,8 @@ def _trunk(run: Run) -> str:
 def _refuse_busy(repository: Repository, ref: str) -> None:
     operation = repository.operation()
     if operation:
-        raise UsageError(
-            f"A {operation} is under way here.", f"finish it, or git {operation} --abort", code="operation_under_way"
-        )
+        undo = "git bisect reset" if operation == "bisect" else f"git {operation} --abort"
+        raise UsageError(f"A {operation} is under way here.", f"finish it, or {undo}", code="operation_under_way")
     elsewhere = repository.worktree_of(ref)
     if elsewhere:
         raise UsageError(
@@ -172,10 +171,10 @@ def _result_commit(
         "Cto-Round": str(run.standing.round),
     }
     head = workspace.git.commit_of("HEAD") or ""
-    repository.stage_all()
     if not repository.changed_paths() and _is_result(workspace, head, summary, trailers):
         return head
-    return repository.commit(summary, trailers)
+    with repository.everything_staged():
+        return repository.commit(summary, trailers)
 
 
 def _is_result(workspace: Workspace, commit: str, summary: str, trailers: dict[str, str]) -> bool:
