@@ -75,7 +75,8 @@ def command(
 
 def _head(workspace: Workspace, shell: Shell, head: str | None, run: str | None) -> str | None:
     """What to judge: what was named, else the run's trunk where one of its branches is checked out (or it is named)."""
-    from git_cto.repo.runs import run_and_task, trunk_ref
+    from git_cto.repo.runs import run_and_task
+    from git_cto.work.runs import trunk_here
 
     if head is not None:
         return head
@@ -85,7 +86,7 @@ def _head(workspace: Workspace, shell: Shell, head: str | None, run: str | None)
         return None
     if here and here[1] != "trunk":
         shell.note(f"note: judging cto/{run}/trunk; what is on {here[1]} only counts after git cto finish")
-    return trunk_ref(run)
+    return trunk_here(workspace, run)
 
 
 def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool) -> tuple[CommandOutcome, ...]:

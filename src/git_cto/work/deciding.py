@@ -9,8 +9,8 @@ from git_cto.errors import UsageError
 from git_cto.gate.rounds import in_order
 from git_cto.model import ContinueRecord, OverrideRecord, Subject, VerdictRecord
 from git_cto.redaction import redacted, secret_values
-from git_cto.repo.runs import trunk_ref
 from git_cto.work.keeping import show
+from git_cto.work.runs import trunk_here
 from git_cto.work.surveying import survey
 from git_cto.work.workspace import now
 
@@ -34,7 +34,7 @@ def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | Non
     """Lets an escalated or aborted series go on: its rounds are counted anew."""
     reason = _reason(workspace, reason, "git cto continue --reason TEXT")
     run = run or workspace.current_run()
-    found = survey(workspace, head=trunk_ref(run) if run else None, base=base, run=run)
+    found = survey(workspace, head=trunk_here(workspace, run) if run else None, base=base, run=run)
     where = found.standing
     if not (where.escalated or where.aborted):
         raise UsageError(f"{found.series.name} is neither escalated nor aborted: it can go on.", "git cto review")

@@ -82,6 +82,18 @@ def choose_run(workspace: Workspace, name: str | None) -> str:
     )
 
 
+def trunk_here(workspace: Workspace, run: str) -> str:
+    """The full ref of a run's trunk; raises `UsageError` where there is none here."""
+    ref = trunk_ref(check_run_id(run))
+    if workspace.git.read_ref(ref) is None:
+        known = ", ".join(sorted(runs(workspace.git))[:5])
+        raise UsageError(
+            f"There is no run {run!r} here" + (f" (runs here: {known})." if known else "."),
+            f"git fetch, then git branch cto/{run}/trunk origin/cto/{run}/trunk, if it is elsewhere",
+        )
+    return ref
+
+
 def _is_open(workspace: Workspace, run: str, trunk: str) -> bool:
     """Whether a run's trunk has something that is not in its target yet, or nothing at all so far."""
     plans = [
