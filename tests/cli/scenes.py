@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from git_cto.answers import read_plan
 from git_cto.demo.server import Step, message
 from git_cto.model import Actor, EngineUse, PlanRecord, Subject
 from git_cto.work.workspace import Workspace, now
-from tests.world import Said, World, plan_answer
+from tests.world import Said, World, head_of, plan_answer
 
 TWO = "def version():\n    return 2\n"
 THREE = "def version():\n    return 3\n"
@@ -107,3 +108,8 @@ def run_of(world: World, *tasks: dict[str, Any], **said: Any) -> str:  # noqa: A
         workspace.ledger.add(Subject(head=world.head), body, series=body.series)
     world.git("branch", f"cto/{run}/trunk")
     return run
+
+
+def answering(text: Callable[[str], str]) -> Step:
+    """A model whose answer is made from the commit that it is asked about."""
+    return lambda request: message(text(head_of(request.user_text)))
