@@ -23,12 +23,15 @@ from typing import IO, TYPE_CHECKING
 from git_cto.errors import GitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
 MINIMUM_VERSION = (2, 38)  # merge-tree --write-tree
 CHUNK = 1 << 16
+# How much of a pack git maps and caches: by default all of it, however large.
+_SMALL = ("-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m", "-c", "core.deltaBaseCacheLimit=32m")
+_PIPE = 4096  # bytes that every pipe holds
 
 # Inherited variables that describe the user's connection or identity, not another repository.
 _POLITE = (
@@ -96,7 +99,7 @@ def _no_repository(cwd: str, stderr: str) -> UsageError:
         hint = stderr.rsplit("\n\t", 1)[-1].strip()
         return UsageError("git does not trust this repository: it belongs to another user.", hint)
     if "not a git repository" in stderr:
-        return UsageError(f"{cwd} is not in a git repository.", "git init, or cd to your repository")
+        return UsageError(f"{cwd} is not in a git repository.", "git init, or cd to your repository", code="no_repository")
     return UsageError(f"git cannot use the repository here: {_last_line(stderr)}", "git status")
 
 
@@ -292,16 +295,42 @@ class Lens(Git):
         self._cwd = self._home
         self._env["GIT_OBJECT_DIRECTORY"] = os.path.join(place.common_dir, "objects")
         self._env["GIT_ATTR_NOSYSTEM"] = "1"
-        self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never"]
+        self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never", *_SMALL]
 
     def merge_tree(self, ours: str, theirs: str) -> subprocess.CompletedProcess[bytes]:
         """Merges two commits in memory and names the conflicts; the objects it makes vanish with the lens."""
+        self._write_here()
+        return self.attempt("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
+
+    def tree(self, entries: bytes) -> str:
+        """A tree of these files (as `git update-index -z --index-info` reads them), which vanishes with the lens."""
+        self._write_here()
+        index = os.path.join(self._home, "index")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(index)
+        self.run("update-index", "-z", "--index-info", data=entries)
+        return self.run("write-tree", "--missing-ok").decode().strip()
+
+    def end_where_the_clone_ends(self) -> None:
+        """From now on a shallow clone's oldest commits count as commits without parents, as they do for git."""
+        self._env["GIT_SHALLOW_FILE"] = os.path.join(self.place.common_dir, "shallow")
+
+    @property
+    def cut(self) -> frozenset[str]:
+        """The oldest commits of a shallow clone, whose parents are not here."""
+        try:
+            with open(os.path.join(self.place.common_dir, "shallow"), encoding="ascii") as file:
+                return frozenset(file.read().split())
+        except FileNotFoundError:
+            return frozenset()
+
+    def _write_here(self) -> None:
+        """From now on new objects go into the lens, on top of the repository's."""
         objects = os.path.join(self._home, "objects")
-        os.makedirs(os.path.join(objects, "info"), exist_ok=True)
-        _write(os.path.join(objects, "info", "alternates"), self._env["GIT_OBJECT_DIRECTORY"] + "\n")
-        env = {**self._env, "GIT_OBJECT_DIRECTORY": objects}
-        argv = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs]
-        return _run([*self._base, *self._settings, *argv], cwd=self._cwd, env=env)
+        if self._env["GIT_OBJECT_DIRECTORY"] != objects:
+            os.mkdir(os.path.join(objects, "info"))
+            _write(os.path.join(objects, "info", "alternates"), self._env["GIT_OBJECT_DIRECTORY"] + "\n")
+            self._env["GIT_OBJECT_DIRECTORY"] = objects
 
     def __enter__(self) -> Self:
         return self
@@ -361,18 +390,43 @@ class Objects:
     def _ask(self, verb: str, name: str) -> ObjectInfo | None:
         if "\n" in name or "\0" in name:
             return None
+        self._send(f"{verb} {name}\n".encode("utf-8", "surrogateescape"))
+        return self._answer()
+
+    def _send(self, questions: bytes) -> None:
         try:
-            self._in.write(f"{verb} {name}\n".encode("utf-8", "surrogateescape"))
+            self._in.write(questions)
             self._in.flush()
-            head = self._out.readline()
         except OSError as gone:
             raise GitError("git cat-file ended early.", "git fsck") from gone
+
+    def _answer(self) -> ObjectInfo | None:
+        head = self._out.readline()
         if not head.endswith(b"\n"):
             raise GitError("git cat-file ended early.", "git fsck")
         if head.endswith((b" missing\n", b" ambiguous\n")):
             return None
         oid, kind, size = head.decode().split()
         return ObjectInfo(oid, kind, int(size))
+
+    def _ahead(self, verb: str, oids: Iterable[str]) -> Iterator[ObjectInfo | None]:
+        """The answers about many objects, asked for so far ahead that neither side waits for the other.
+
+        What is on its way to git has to fit into the smallest pipe there is, or both could wait forever.
+        """
+        waiting = 0
+        questions = b""
+        for question in (f"{verb} {oid}\n".encode() for oid in oids):
+            if len(questions) + len(question) > _PIPE:
+                self._send(questions)
+                for _ in range(waiting):
+                    yield self._answer()
+                questions, waiting = b"", 0
+            questions += question
+            waiting += 1
+        self._send(questions)
+        for _ in range(waiting):
+            yield self._answer()
 
     def info(self, name: str) -> ObjectInfo | None:
         """What the object is, without reading it."""
@@ -381,12 +435,27 @@ class Objects:
     def read(self, name: str) -> tuple[ObjectInfo, bytes] | None:
         """The whole object."""
         info = self._ask("contents", name)
-        if info is None:
-            return None
-        body = self._out.read(info.size + 1)
-        if len(body) != info.size + 1:
+        return None if info is None else (info, self._body(info))
+
+    def _body(self, info: ObjectInfo) -> bytes:
+        body = self._out.read(info.size)
+        if len(body) != info.size or self._out.read(1) != b"\n":
             raise GitError("git cat-file ended early.", "git fsck")
-        return info, body[:-1]
+        return body
+
+    def infos(self, oids: Sequence[str]) -> Iterator[ObjectInfo]:
+        """What these objects are, in order; read it to the end. Raises `GitError` for one that is not here."""
+        for oid, info in zip(oids, self._ahead("info", oids), strict=True):
+            if info is None:
+                raise missing_object(oid)
+            yield info
+
+    def contents(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """The contents of these objects, in order; read it to the end. Raises `GitError` for one that is not here."""
+        for oid, info in zip(oids, self._ahead("contents", oids), strict=True):
+            if info is None:
+                raise missing_object(oid)
+            yield self._body(info)
 
     def blob(self, name: str) -> bytes | None:
         """The content of a blob, or None where the name is nothing or something else."""

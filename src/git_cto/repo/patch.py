@@ -6,20 +6,16 @@ what was not shown bars an approval is decided in `gate.rule`.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import os
-import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from git_cto.model import Coverage, CoverageStatus, FileChange, FileCoverage
 from git_cto.repo.change import blobs_of
-from git_cto.repo.git import git_error, missing_object
+from git_cto.repo.git import git_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from git_cto.model import Change
     from git_cto.repo.git import Lens, Objects
@@ -44,14 +40,15 @@ PATCH_OPTIONS = (
 )
 PATCH_SETTINGS = ("-c", "diff.suppressBlankEmpty=false", "-c", "diff.orderFile=", "-c", "core.quotePath=true")
 
-LARGEST_BLOB = 8 << 20  # bytes; git holds both sides of what it compares in memory
+LARGEST_BLOB = 8 << 20  # bytes; git holds both sides of what it compares in memory, and what their deltas rest on
 RECORDED_FILES = 100  # how many files that are not full a record names
-_READ = 1 << 20  # bytes of patch at a time
-_ARGUMENTS = 64 << 10  # bytes of path names in one command line
+MOST_LINES = 500_000  # of both sides; git needs some hundred bytes for each to compare them
+_READ = 1 << 16  # bytes of patch at a time
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_LARGEST = 1024
+_LONGEST_LINK = 500  # bytes of a link's target that are shown
 _SYMLINK, _SUBMODULE, _ABSENT = "120000", "160000", "000000"
-_SECTION = re.compile(rb"^diff --git ", re.MULTILINE)
+_NEXT = b"\ndiff --git "
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,6 @@ class View:
 
     files: tuple[Shown, ...]
     coverage: Coverage
-    patch_bytes: int = 0  # of the canonical patch as far as it was rendered
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -83,7 +79,6 @@ class View:
 class _Kind:
     status: CoverageStatus
     reason: str = ""
-    size: int = 0
 
 
 def view(lens: Lens, change: Change, *, max_bytes: int, summarise: Callable[[str], bool]) -> View:
@@ -93,11 +88,10 @@ def view(lens: Lens, change: Change, *, max_bytes: int, summarise: Callable[[str
     the budget goes to the new content of modified files, the smallest first.
     """
     with lens.objects() as objects:
-        kinds = [_classify(objects, file, summarise) for file in change.files]
+        kinds = _classified(objects, change.files, summarise)
         wanted = [file for file, kind in zip(change.files, kinds, strict=True) if kind.status == "full"]
-        # A file whose smallest possible patch is over the budget is not even rendered: memory stays bounded.
         patches = _Budgeted(max_bytes)
-        for file, section in _sections(lens, change, wanted):
+        for file, section in _sections(lens, change, wanted, max_bytes):
             patches.add(file, section)
         contents = _contents(objects, wanted, patches)
     shown = []
@@ -110,7 +104,7 @@ def view(lens: Lens, change: Change, *, max_bytes: int, summarise: Callable[[str
             patch = found or ""
         covered = FileCoverage(path=file.name, status=status, reason=reason)
         shown.append(Shown(file, covered, patch, contents.get(file.path, "")))
-    return View(tuple(shown), summarise_coverage([one.coverage for one in shown]), patches.seen)
+    return View(tuple(shown), summarise_coverage([one.coverage for one in shown]))
 
 
 def summarise_coverage(files: Iterable[FileCoverage]) -> Coverage:
@@ -131,44 +125,67 @@ def summarise_coverage(files: Iterable[FileCoverage]) -> Coverage:
 # ---- what each file is ---------------------------------------------------------------------------------------------
 
 
-def _classify(objects: Objects, file: FileChange, summarise: Callable[[str], bool]) -> _Kind:  # noqa: PLR0911 -- one per kind
+@dataclass(frozen=True)
+class _Blob:
+    """What classification has to know of a blob."""
+
+    size: int
+    text: bool = True
+    lines: int = 0
+    lfs: bool = False
+
+
+def _classified(objects: Objects, files: Sequence[FileChange], summarise: Callable[[str], bool]) -> list[_Kind]:
+    """How each file can be shown. Raises `GitError` where a blob is missing."""
+    oids = list(dict.fromkeys(oid for file in files for oid in blobs_of(file)))
+    blobs = {oid: _Blob(info.size) for oid, info in zip(oids, objects.infos(oids), strict=True)}
+    plain = (file for file in files if not {file.old_mode, file.new_mode} & {_SYMLINK, _SUBMODULE})
+    looked_at = list(dict.fromkeys(oid for file in plain for oid in blobs_of(file)))
+    small = [oid for oid in looked_at if blobs[oid].size <= LARGEST_BLOB]
+    for oid, content in zip(small, objects.contents(small), strict=True):
+        blobs[oid] = _looked_at(content)
+    return [_classify(objects, file, blobs, summarise) for file in files]
+
+
+def _classify(
+    objects: Objects, file: FileChange, blobs: Mapping[str, _Blob], summarise: Callable[[str], bool]
+) -> _Kind:
     modes = {file.old_mode, file.new_mode}
     if _SUBMODULE in modes:
         return _Kind("listed", f"submodule, {file.old_oid[:12]} -> {file.new_oid[:12]}")
-    sizes = [_size(objects, oid) for oid in blobs_of(file)]
-    span = " -> ".join(f"{size:,}" for size in sizes) + " bytes"
     if _SYMLINK in modes:
-        return _Kind("listed", f"symbolic link, {_links(objects, file)}")
-    if max(sizes, default=0) > LARGEST_BLOB:
-        text = all(_is_text(objects, oid) for oid in blobs_of(file))
-        return _Kind("omitted", f"too large to compare, {span}") if text else _Kind("listed", f"binary, {span}")
-    for oid, size in zip(blobs_of(file), sizes, strict=True):
-        content = objects.blob(oid)
-        if content is None:
-            raise missing_object(oid)
-        if not _text(content):
-            return _Kind("listed", f"binary, {span}")
-        if size <= _LFS_LARGEST and content.startswith(_LFS):
-            return _Kind("listed", "LFS pointer")
-    if summarise(file.name):
-        return _Kind("summarised", span)
-    return _Kind("full", size=sizes[-1] if file.new_mode != _ABSENT else 0)
+        return _Kind("listed", f"symbolic link, {_links(objects, file, blobs)}")
+    sides = [blobs[oid] for oid in blobs_of(file)]
+    span = " -> ".join(f"{side.size:,}" for side in sides) + " bytes"
+    status: CoverageStatus = "full"
+    reason = ""
+    if max(side.size for side in sides) > LARGEST_BLOB:
+        status, reason = "listed", f"too large to be read, {span}"
+    elif not all(side.text for side in sides):
+        status, reason = "listed", f"binary, {span}"
+    elif any(side.lfs for side in sides):
+        status, reason = "listed", "LFS pointer"
+    elif summarise(file.name):
+        status, reason = "summarised", span
+    elif sum(side.lines for side in sides) > MOST_LINES:
+        status, reason = "omitted", f"too many lines to compare, {span}"
+    return _Kind(status, reason)
 
 
-def _size(objects: Objects, oid: str) -> int:
-    info = objects.info(oid)
-    if info is None:
-        raise missing_object(oid)
-    return info.size
+def _looked_at(content: bytes) -> _Blob:
+    lfs = len(content) <= _LFS_LARGEST and content.startswith(_LFS)
+    return _Blob(len(content), _text(content), content.count(b"\n"), lfs)
 
 
-def _links(objects: Objects, file: FileChange) -> str:
+def _links(objects: Objects, file: FileChange, blobs: Mapping[str, _Blob]) -> str:
     sides = []
     for mode, oid in ((file.old_mode, file.old_oid), (file.new_mode, file.new_oid)):
-        if mode == _SYMLINK:
-            sides.append("to " + ascii((objects.blob(oid) or b"")[:500].decode("utf-8", "replace")))
-        else:
+        if mode != _SYMLINK:
             sides.append("nothing" if mode == _ABSENT else "a file")
+        elif blobs[oid].size > _LONGEST_LINK:
+            sides.append(f"to {blobs[oid].size:,} bytes")
+        else:
+            sides.append("to " + ascii((objects.blob(oid) or b"").decode("utf-8", "replace")))
     return " -> ".join(sides)
 
 
@@ -182,21 +199,6 @@ def _text(content: bytes) -> bool:
     return True
 
 
-def _is_text(objects: Objects, oid: str) -> bool:
-    """The same for a blob that is too large to hold; it is read to its end in any case."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    text = True
-    for chunk in objects.stream(oid):
-        if text and b"\0" in chunk:
-            text = False
-        if text:
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                text = False
-    return text
-
-
 # ---- the canonical patch -------------------------------------------------------------------------------------------
 
 
@@ -206,49 +208,40 @@ class _Budgeted:
     def __init__(self, budget: int) -> None:
         self.left = budget
         self.kept: dict[bytes, str] = {}
-        self.seen = 0
 
     def add(self, file: FileChange, section: bytes | None) -> None:
-        """Takes one section; None is one that was larger than any budget."""
-        if section is None:
-            return
-        self.seen += len(section)
-        if len(section) <= self.left:
+        """Takes one section; None is one that was larger than the whole budget."""
+        if section is not None and len(section) <= self.left:
             self.left -= len(section)
             self.kept[file.path] = section.decode("utf-8")
 
 
-def _sections(lens: Lens, change: Change, wanted: list[FileChange]) -> Iterator[tuple[FileChange, bytes | None]]:
-    """Each wanted file with its section of the canonical patch, in order."""
-    skipped = len(wanted) != len(change.files)
-    for batch in _batches(wanted) if skipped else [wanted]:
-        if not batch:
-            return
-        paths = [file.path for file in batch] if skipped else []
-        yield from zip(batch, _rendered(lens, change, paths), strict=True)
+def _sections(
+    lens: Lens, change: Change, wanted: Sequence[FileChange], largest: int
+) -> Iterator[tuple[FileChange, bytes | None]]:
+    """Each wanted file with its section of the canonical patch, in order; None for one of more than `largest` bytes."""
+    if not wanted:
+        return
+    old, new = change.base, change.head
+    if len(wanted) != len(change.files):
+        # Trees of the wanted files alone. Path names would not do: the name of a file that became a folder would
+        # let everything in that folder in.
+        old = lens.tree(b"".join(_entry(one.old_mode, one.old_oid, one.path) for one in wanted))
+        new = lens.tree(b"".join(_entry(one.new_mode, one.new_oid, one.path) for one in wanted))
+    yield from zip(wanted, _rendered(lens, old, new, largest), strict=True)
 
 
-def _batches(files: list[FileChange]) -> Iterator[list[FileChange]]:
-    batch: list[FileChange] = []
-    size = 0
-    for file in files:
-        if batch and size + len(file.path) > _ARGUMENTS:
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += len(file.path) + 1
-    yield batch
+def _entry(mode: str, oid: str, path: bytes) -> bytes:
+    return b"" if mode == _ABSENT else f"{mode} {oid}\t".encode() + path + b"\0"
 
 
-def _rendered(lens: Lens, change: Change, paths: list[bytes]) -> Iterator[bytes]:
-    names = [os.fsdecode(path) for path in paths]
-    argv = (*PATCH_SETTINGS, "diff-tree", *PATCH_OPTIONS, "--end-of-options", change.base, change.head, "--", *names)
-    process = lens.open(*argv)
+def _rendered(lens: Lens, old: str, new: str, largest: int) -> Iterator[bytes | None]:
+    process = lens.open(*PATCH_SETTINGS, "diff-tree", *PATCH_OPTIONS, "--end-of-options", old, new)
     assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 -- opened with pipes
     process.stdin.close()
     finished = False
     try:
-        yield from _split(iter(lambda: process.stdout.read(_READ), b""))  # type: ignore[union-attr]
+        yield from _split(iter(lambda: process.stdout.read(_READ), b""), largest)  # type: ignore[union-attr]
         finished = True
     finally:
         process.stdout.close()
@@ -259,33 +252,36 @@ def _rendered(lens: Lens, change: Change, paths: list[bytes]) -> Iterator[bytes]
         raise git_error(("diff-tree",), returncode, b"the patch could not be rendered")
 
 
-def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cuts a patch where a file begins. No line of content starts like that: each has a sign in front."""
-    rest = b""
+def _split(chunks: Iterable[bytes], largest: int) -> Iterator[bytes | None]:
+    """Cuts a patch where a file begins. No line of content starts like that: each has a sign in front.
+
+    Never holds much more than `largest` bytes; None takes the place of a section that is longer.
+    """
+    held = bytearray()
+    looked, over = 0, False
     for chunk in chunks:
-        rest += chunk
-        starts = [match.start() for match in _SECTION.finditer(rest)]
-        # The first start is where `rest` begins; one at the very end may be half a line and waits.
-        for start, end in pairwise(starts):
-            yield rest[start:end]
-        if len(starts) > 1:
-            rest = rest[starts[-1] :]
-    if rest:
-        yield rest
+        held += chunk
+        while (end := held.find(_NEXT, looked) + 1) > 0:
+            yield None if over or end > largest else bytes(held[:end])
+            del held[:end]
+            looked, over = 0, False
+        if len(held) > largest + len(_NEXT):
+            del held[: -len(_NEXT)]
+            over = True
+        looked = max(0, len(held) - len(_NEXT) + 1)
+    if held:
+        yield None if over or len(held) > largest else bytes(held)
 
 
-def _contents(objects: Objects, wanted: list[FileChange], patches: _Budgeted) -> dict[bytes, str]:
+def _contents(objects: Objects, wanted: Sequence[FileChange], patches: _Budgeted) -> dict[bytes, str]:
     """The new content of modified files whose patch is shown, as far as the budget goes, the smallest first."""
-    modified = [
-        (_size(objects, file.new_oid), file) for file in wanted if file.status == "M" and file.path in patches.kept
-    ]
-    contents: dict[bytes, str] = {}
-    for size, file in sorted(modified, key=lambda pair: pair[0]):
+    modified = [file for file in wanted if file.status == "M" and file.path in patches.kept]
+    sizes = [info.size for info in objects.infos([file.new_oid for file in modified])]
+    fitting = []
+    for size, file in sorted(zip(sizes, modified, strict=True), key=lambda pair: pair[0]):
         if size > patches.left:
             break
-        content = objects.blob(file.new_oid)
-        if content is None:
-            raise missing_object(file.new_oid)
         patches.left -= size
-        contents[file.path] = content.decode("utf-8")
-    return contents
+        fitting.append(file)
+    contents = objects.contents([file.new_oid for file in fitting])
+    return {file.path: content.decode("utf-8") for file, content in zip(fitting, contents, strict=True)}
