@@ -20,7 +20,9 @@ def command(shell: Shell, *, run: str | None, reason: str, base: str | None) -> 
 
     with shell.workspace() as workspace:
         decided = go_on(workspace, run, reason=reason, base=base)
-    shell.document(decision_document(decided.record, "git cto review"))
+    # Without a fix the refusal would stand: the same question is not asked twice.
+    step = "fix it, then git cto review"
+    shell.document(decision_document(decided.record, step))
     shell.say(f"{decided.survey.series.name} goes on, with round 1.")
-    shell.say(next_line("git cto review"))
+    shell.say(next_line(step))
     return ExitCode.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ def show_question(shell: Shell, engine: Engine, question: Question, notes: tuple
     """Prints how `question` would be asked."""
     from git_cto.work.documents import DryRunDocument
 
-    argv = engine.argv(question, Path("<call>"))
+    argv = engine.argv(question, Path(tempfile.gettempdir(), "<call>"))
     shell.notes(notes)
     shell.document(
         DryRunDocument(

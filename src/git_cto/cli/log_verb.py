@@ -25,5 +25,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool
     if records:
         shell.say(log_text(records, now(), shell.style))
     else:
-        shell.say("No records.\n" + next_line("git cto review", "git cto log --all"))
+        shell.say(
+            "No records.\n" + next_line("git cto log --all", "git cto sync, if they are elsewhere", "git cto review")
+        )
     return ExitCode.OK

@@ -1,0 +1,27 @@
+"""What is printed after "Next:" leads on, and not round in a circle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.world import World, review_reply
+
+
+def test_after_a_human_let_it_go_on_something_has_to_be_fixed_before_it_is_asked_again(world: World) -> None:
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    assert world.reviewed(verdict="abort").code == 4
+    went_on = world.cto("continue", "--reason", "We try another way")
+    assert went_on.code == 0
+    assert "Next: fix it, then git cto review" in went_on.out
+    assert world.ask([review_reply()], "review").requests == ()
+
+
+def test_whoever_finds_no_record_is_told_that_they_may_be_elsewhere(world: World) -> None:
+    assert "git cto sync" in world.cto("log").out
+
+
+def test_the_folder_of_a_dry_run_lies_outside_of_the_repository_as_that_of_a_call_does(world: World) -> None:
+    argv = world.cto("plan", "Raise the version", "--dry-run", "--json").json["argv"]
+    schema = Path(argv[argv.index("--output-schema") + 1])
+    assert not schema.is_relative_to(world.path)
