@@ -14,6 +14,8 @@ from git_cto.model import Change, FileChange
 from git_cto.repo.git import git_error, missing_object
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from git_cto.repo.git import Git, Lens
 
 RAW_OPTIONS = ("-r", "--raw", "--no-abbrev", "--no-renames", "-z", "--ignore-submodules=none")
@@ -27,7 +29,9 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
     done = lens.attempt("merge-base", "--all", "--end-of-options", target, head)
     bases = done.stdout.decode().split()
     if done.returncode not in {0, 1} or (not bases and done.stderr.strip()):
-        raise _missing_history(lens, done.returncode, done.stderr)
+        if not lens.place.shallow:
+            raise git_error(("merge-base",), done.returncode, done.stderr)
+        bases = _above_the_cut(lens, target, head)
     if not bases:
         raise UsageError(
             f"This commit has no common ancestor with {target_name}.",
@@ -41,14 +45,23 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
     return bases[0]
 
 
-def _missing_history(lens: Lens, returncode: int, stderr: bytes) -> GitError | ToolError:
-    if lens.place.shallow:
-        return ToolError(
+def _above_the_cut(lens: Lens, target: str, head: str) -> list[str]:
+    """The merge bases in a shallow clone, where what was cut off cannot hold another one.
+
+    That is so where every way back from either commit reaches one of the merge bases before it reaches the cut: all
+    that is hidden then lies behind them.
+    """
+    lens.end_where_the_clone_ends()
+    found = lens.attempt("merge-base", "--all", "--end-of-options", target, head)
+    bases = found.stdout.decode().split()
+    since = lens.attempt("rev-list", target, head, *(f"^{base}" for base in bases))
+    if not bases or since.returncode != 0 or lens.cut.intersection(since.stdout.decode().split()):
+        raise ToolError(
             "The history here is shallow: what this change starts from is not in this clone.",
             "git fetch --unshallow",
             code="shallow",
         )
-    return git_error(("merge-base",), returncode, stderr)
+    return bases
 
 
 def identify(lens: Lens, base: str, head: str) -> Change:
@@ -60,6 +73,13 @@ def identify(lens: Lens, base: str, head: str) -> Change:
         raise git_error(("diff-tree",), done.returncode, done.stderr)
     tree = lens.run("rev-parse", "--verify", "--end-of-options", f"{head}^{{tree}}").decode().strip()
     raw = done.stdout
+    files = tuple(_parse(raw))
+    if len({file.path for file in files}) != len(files):
+        raise GitError(
+            "A tree of this change names one path twice, so what it says is not well defined.",
+            "git fsck",
+            code="malformed_tree",
+        )
     return Change(
         id=blob_id(raw, lens.place.object_format),
         sha256=hashlib.sha256(raw).hexdigest(),
@@ -67,7 +87,7 @@ def identify(lens: Lens, base: str, head: str) -> Change:
         head=head,
         tree=tree,
         raw=raw,
-        files=tuple(_parse(raw)),
+        files=files,
     )
 
 
@@ -94,22 +114,39 @@ def conflicts(lens: Lens, target: str, head: str) -> tuple[str, ...]:
     if done.returncode == 0:
         return ()
     if done.returncode != 1:
+        if b"unable to read" in done.stderr or b"could not read" in done.stderr.lower():
+            raise GitError(
+                "What has to be merged is not all in this clone.",
+                "git cto review (it fetches what a partial clone lacks), git fetch --unshallow, or git fsck",
+                code="missing_object",
+            )
         raise git_error(("merge-tree",), done.returncode, done.stderr)
     names = done.stdout.decode("utf-8", "replace").split("\0")[1:]
     listed = names[: names.index("")] if "" in names else names
     return tuple(dict.fromkeys(listed)) or ("(unknown)",)
 
 
-def fetch_missing(git: Git, lens: Lens, change: Change) -> None:
-    """In a partial clone, fetches the blobs of a change that are not here, in one request."""
-    if not git.config("extensions.partialclone"):
+def fetch_missing(git: Git, lens: Lens, change: Change, target: str) -> None:
+    """In a partial clone, fetches what showing a change and merging it into commit `target` will read."""
+    if _promisor(git) is None:
         return
     wanted = {oid for file in change.files for oid in blobs_of(file)}
+    if target != change.base:
+        touched = {file.path for file in change.files}
+        theirs = identify(lens, change.base, target).files
+        # What both sides touched is merged; what was added or deleted may be one half of a renamed file.
+        wanted |= {oid for file in theirs if file.path in touched or file.status in "AD" for oid in blobs_of(file)}
     with lens.objects() as objects:
         missing = sorted(oid for oid in wanted if objects.info(oid) is None)
-    if not missing:
-        return
-    remote = git.config("extensions.partialclone") or "origin"
+    if missing:
+        fetch_blobs(git, missing)
+
+
+def fetch_blobs(git: Git, oids: Sequence[str]) -> None:
+    """Fetches these blobs from where a partial clone came from; in any other clone they are missing: `GitError`."""
+    remote = _promisor(git)
+    if remote is None:
+        raise missing_object(oids[0])
     done = git.polite(
         "-c",
         "fetch.negotiationAlgorithm=noop",
@@ -121,14 +158,23 @@ def fetch_missing(git: Git, lens: Lens, change: Change) -> None:
         "--filter=blob:none",
         "--stdin",
         remote,
-        data="".join(f"{oid}\n" for oid in missing).encode(),
+        data="".join(f"{oid}\n" for oid in oids).encode(),
     )
     if done.returncode != 0:
+        files = "1 file is" if len(oids) == 1 else f"{len(oids)} files are"
         raise ToolError(
-            f"{len(missing)} files of this change are not in this partial clone and {remote} did not send them.",
+            f"{files} needed and not in this partial clone, and {remote} did not send them.",
             f"git fetch {remote}, or check your connection",
             code="missing_object",
         )
+
+
+def _promisor(git: Git) -> str | None:
+    """The remote that a partial clone has its objects from; None in a whole one."""
+    said = git.configs("remote.")
+    names = [name.removeprefix("remote.").removesuffix(".promisor") for name in said if name.endswith(".promisor")]
+    found = [name for name in names if said[f"remote.{name}.promisor"] == "true"]
+    return "origin" if "origin" in found else next(iter(found), None)
 
 
 def blobs_of(file: FileChange) -> list[str]:

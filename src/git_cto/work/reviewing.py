@@ -35,7 +35,7 @@ from git_cto.model import (
 )
 from git_cto.prompts import instructions
 from git_cto.redaction import redact_all, redacted, secret_values
-from git_cto.repo.change import conflicts
+from git_cto.repo.change import conflicts, fetch_missing
 from git_cto.repo.git import changed_paths
 from git_cto.repo.patch import View, view
 from git_cto.repo.runs import results
@@ -103,6 +103,7 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
     if not change.files:
         hint = "git commit your work first" if uncommitted else "commit something, or name another --base"
         raise UsageError(f"{found.head.name} changes nothing compared with {target.name}.", hint, code="empty_change")
+    fetch_missing(workspace.git, workspace.lens, change, target.commit)
     if change.base != target.commit:
         paths = conflicts(workspace.lens, target.commit, found.head.commit)
         if paths:

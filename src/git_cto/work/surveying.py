@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.model import Change, PlanRecord, Record, Series, Target, VerdictRecord
-from git_cto.repo.change import fetch_missing, identify, merge_base
+from git_cto.repo.change import identify, merge_base
 from git_cto.repo.resolve import Head, resolve_head
 from git_cto.repo.runs import run_and_task
 from git_cto.work.workspace import head_series, run_series
@@ -56,7 +56,6 @@ def survey(
     series = run_series(run, target.ref) if run else head_series(found, target.ref)
     start = merge_base(workspace.lens, target.commit, found.commit, target.name)
     change = identify(workspace.lens, start, found.commit)
-    fetch_missing(workspace.git, workspace.lens, change)
     about = workspace.ledger.find(
         head=found.commit, change=change.id, series=None if run else series.name, objects=workspace.objects
     )

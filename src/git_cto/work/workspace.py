@@ -16,7 +16,8 @@ from git_cto.errors import PolicyError, UsageError
 from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
 from git_cto.ledger.store import Ledger
 from git_cto.model import Actor, Series
-from git_cto.repo.git import Git, Lens, discover
+from git_cto.repo.change import fetch_blobs
+from git_cto.repo.git import Git, Lens, discover, missing_object
 from git_cto.repo.resolve import resolve_target
 from git_cto.repo.runs import run_and_task
 
@@ -76,14 +77,22 @@ class Workspace:
         return self._narrowed(read_policy(text, where))
 
     def text_at(self, commit: str, path: str) -> str | None:
-        """The text of an ordinary file (mode 100644) at a commit; None where there is none."""
+        """The text of an ordinary file (mode 100644) at a commit; None where there is none.
+
+        One that a partial clone lacks is fetched; one that is missing is an error, and never the same as none.
+        """
         listing = self.lens.run("ls-tree", "-z", "--end-of-options", commit, "--", path)
         if not listing.startswith(b"100644 "):
             return None
-        with self.lens.objects() as objects:
-            content = objects.blob(f"{commit}:{path}")
+        oid = listing.split(maxsplit=3)[2].decode("ascii")
+        found = self.lens.attempt("cat-file", "blob", oid)
+        if found.returncode != 0:
+            fetch_blobs(self.git, [oid])
+            found = self.lens.attempt("cat-file", "blob", oid)
+        if found.returncode != 0:
+            raise missing_object(oid)
         try:
-            return None if content is None else content.decode("utf-8")
+            return found.stdout.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} on the target is not UTF-8.", "save it as UTF-8 on the target branch") from error
 
