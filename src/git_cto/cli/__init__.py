@@ -17,7 +17,9 @@ from git_cto.errors import CtoError, ExitCode
 
 # Verb -> what `git cto -h` says of it. The module is loaded only when the verb is called.
 VERBS = {
+    "run": "Plan, do, review, fix, until Codex approves.",
     "plan": "Ask Codex for a plan and start a run.",
+    "status": "Show where a run stands, also while it is at work.",
     "tasks": "Show the tasks of a run.",
     "start": "Check out the branch of a task.",
     "finish": "Commit a task's result and merge it into trunk.",
@@ -27,6 +29,7 @@ VERBS = {
     "show": "Show one plan or verdict in full.",
     "continue": "Let an escalated or aborted series go on.",
     "override": "Record a human's decision for exactly this change.",
+    "abandon": "Remove a run's branches and worktrees, keep its records.",
     "sync": "Exchange the ledger with a remote.",
     "doctor": "Check the set-up, and say what to type.",
     "init": "Set a repository up: policy, refspec, hook.",

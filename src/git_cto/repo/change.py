@@ -121,7 +121,12 @@ def conflicts(lens: Lens, target: str, head: str) -> tuple[str, ...]:
                 code="missing_object",
             )
         raise git_error(("merge-tree",), done.returncode, done.stderr)
-    names = done.stdout.decode("utf-8", "replace").split("\0")[1:]
+    return conflict_paths(done.stdout)
+
+
+def conflict_paths(said: bytes) -> tuple[str, ...]:
+    """The paths in conflict in what `git merge-tree --write-tree -z --name-only` printed; never empty."""
+    names = said.decode("utf-8", "replace").split("\0")[1:]
     listed = names[: names.index("")] if "" in names else names
     return tuple(dict.fromkeys(listed)) or ("(unknown)",)
 

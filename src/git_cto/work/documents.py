@@ -25,14 +25,18 @@ from git_cto.model import (
     Task,
     TaskReview,
     Verdict,
+    VerdictRecord,
     Verification,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from git_cto.ledger.sync import Synced
     from git_cto.model import Record, Target
     from git_cto.work.executing import Finished, Started
     from git_cto.work.gating import Gated
+    from git_cto.work.progress import Taken
     from git_cto.work.reviewing import Reviewed
     from git_cto.work.runs import Run, TaskView
 
@@ -177,6 +181,39 @@ class GateDocument(Struct, frozen=True, kw_only=True):
     next: str
 
 
+Ending = Literal["approved", "aborted", "escalated"]
+
+
+class TakenDocument(Struct, frozen=True, kw_only=True):
+    """What one phase of a run took: tokens, and US dollars as far as the agent says."""
+
+    phase: Literal["plan", "task", "review"]
+    task: str
+    round: int
+    agent: str
+    tokens: int
+    cost: float
+
+
+class RunDocument(Struct, frozen=True, kw_only=True):
+    """How a loop ended (`git cto run`), or where a run stands (`git cto status`)."""
+
+    schema: Literal["git-cto/run/v1"] = "git-cto/run/v1"
+    run: str
+    ended: Ending | None
+    reason: str
+    verdict: Verdict | None
+    rounds: int
+    target: str
+    trunk: str | None
+    tasks: tuple[TaskDocument, ...]
+    taken: tuple[TakenDocument, ...]
+    tokens: int
+    cost: float
+    working: bool
+    next: str
+
+
 class RecordDocument(Struct, frozen=True, kw_only=True):
     """One record of the ledger."""
 
@@ -276,6 +313,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "finish": FinishDocument,
     "review": ReviewDocument,
     "gate": GateDocument,
+    "run": RunDocument,
     "log": LogDocument,
     "decision": DecisionDocument,
     "sync": SyncDocument,
@@ -443,5 +481,33 @@ def decision_document(record: Record, next_step: str) -> DecisionDocument:
         head=record.subject.head,
         change=record.subject.change or None,
         reason=body.reason,
+        next=next_step,
+    )
+
+
+def run_document(
+    run: Run, ended: Ending | None, reason: str, taken: Iterable[Taken], next_step: str, *, working: bool = False
+) -> RunDocument:
+    """The document of a run: where it stands, and what this loop has taken."""
+    rows = tuple(
+        TakenDocument(
+            phase=one.phase, task=one.task, round=one.round, agent=one.agent, tokens=one.tokens, cost=one.cost
+        )
+        for one in taken
+    )
+    latest = run.standing.latest.body if run.standing.latest else None
+    return RunDocument(
+        run=run.id,
+        ended=ended,
+        reason=reason,
+        verdict=latest.verdict if isinstance(latest, VerdictRecord) else None,
+        rounds=len(run.standing.verdicts),
+        target=run.target.ref,
+        trunk=run.trunk,
+        tasks=tuple(task_document(view) for view in run.tasks),
+        taken=rows,
+        tokens=sum(row.tokens for row in rows),
+        cost=sum(row.cost for row in rows),
+        working=working,
         next=next_step,
     )

@@ -9,6 +9,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from git_cto.prompts import instructions
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -179,3 +181,17 @@ def _patches(view: View, fence: Fence) -> list[str]:
 
 def _shown(one: Shown) -> bool:
     return one.coverage.status == "full"
+
+
+def task_prompt(plan: Plan, task: Task, *, feedback: str, findings: Sequence[Finding], trouble: str) -> str:
+    """What an executor is told of a task. `trouble` is why an earlier try could not be taken ("" at first)."""
+    fence = Fence([str(plan), feedback, trouble, *(finding.body for finding in findings)])
+    told = "\n".join([f"Objective of the whole: {plan.objective}", "", *_task(task)])
+    parts = [instructions("executor"), "# The task\n\n" + fence.block("TASK", told)]
+    if feedback:
+        parts.append("# What the review of the last version says of it\n\n" + fence.block("FEEDBACK", feedback))
+    if findings:
+        parts.append("# Open findings of the review; mend those that concern this task\n\n" + _prior(findings, fence))
+    if trouble:
+        parts.append("# Why the last try could not be taken\n\n" + fence.block("TROUBLE", trouble))
+    return "\n".join(parts)

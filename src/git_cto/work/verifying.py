@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_cto.agents import process
-from git_cto.errors import ToolError
 from git_cto.model import CommandOutcome
 from git_cto.redaction import printable, redacted, secret_values
+from git_cto.repo import worktrees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    import threading
+    from collections.abc import Callable, Iterator, Sequence
 
     from git_cto.repo.git import Git
     from git_cto.work.workspace import Workspace
@@ -44,21 +45,22 @@ def verify(
     """
     if not commands:
         return ()
-    environ = {name: value for name, value in workspace.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
-    hidden = secret_values(workspace.environ)
     with worktree(workspace.git, head) as folder:
-        return tuple(_run(command, folder, environ, timeout, told, hidden) for command in commands)
+        outcomes = []
+        for command in commands:
+            told(f"running {printable(command)}")
+            outcomes.append(run_command(workspace, command, folder, timeout))
+        return tuple(outcomes)
 
 
-def _run(
-    command: str,
-    folder: Path,
-    environ: Mapping[str, str],
-    timeout: int,
-    told: Callable[[str], None],
-    hidden: Sequence[str],
+def run_command(
+    workspace: Workspace, command: str, folder: Path, timeout: int, stop: threading.Event | None = None
 ) -> CommandOutcome:
-    told(f"running {printable(command)}")
+    """Runs one command of a plan or policy in `folder`, with the user's rights and without their keys.
+
+    `timeout` is seconds; setting `stop` ends it (`process.StoppedError`).
+    """
+    environ = {name: value for name, value in workspace.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
     output: list[str] = []
     began = time.monotonic()
     exit_code: int | None
@@ -71,11 +73,17 @@ def _run(
             idle=timeout,
             total=timeout,
             grace=_GRACE,
+            stop=stop,
         ).code
     except process.ProgramTimeoutError:
         exit_code = None
-    said = redacted(printable("".join(output), lines=True)[-KEPT_OUTPUT:], hidden)
-    return CommandOutcome(command=command, exit_code=exit_code, seconds=round(time.monotonic() - began, 1), output=said)
+    said = printable("".join(output), lines=True)[-KEPT_OUTPUT:]
+    return CommandOutcome(
+        command=command,
+        exit_code=exit_code,
+        seconds=round(time.monotonic() - began, 1),
+        output=redacted(said, secret_values(workspace.environ)),
+    )
 
 
 def _keep(output: list[str], line: bytes) -> None:
@@ -87,20 +95,9 @@ def _keep(output: list[str], line: bytes) -> None:
 @contextmanager
 def worktree(git: Git, commit: str) -> Iterator[Path]:
     """A detached worktree of `commit` outside of the repository, gone at the end. No hook of the repository runs."""
-    from platformdirs import user_state_path  # noqa: PLC0415 -- start-up: only where commands run
-
-    parent = user_state_path("git-cto", appauthor=False) / "worktrees"
-    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = parent / f"verify-{os.getpid()}-{secrets.token_hex(4)}"
-    quiet = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
-    made = git.polite(*quiet, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+    folder = worktrees.home(git, "verify") / f"{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        if made.returncode != 0:
-            said = made.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ToolError(
-                f"No worktree for the verification: {said[-1] if said else 'git failed'}.", "git worktree prune"
-            )
+        worktrees.add(git, folder, commit)
         yield folder
     finally:
-        git.polite("worktree", "remove", "--force", "--force", str(folder))
-        git.polite("worktree", "prune")
+        worktrees.remove(git, folder)

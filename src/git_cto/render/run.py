@@ -1,0 +1,72 @@
+"""What people see of a loop: its tasks while it goes on, what it took, how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_cto.model import VerdictRecord
+from git_cto.redaction import printable
+from git_cto.render.terminal import wrapped
+from git_cto.render.words import counted, tokens_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from git_cto.model import Record
+    from git_cto.render.terminal import Style
+
+STATES = {
+    "waiting": "·",
+    "ready": "·",
+    "active": "▸",
+    "done": "✓",
+    "blocked": "■",
+    "failed": "✗",
+    "fix": "↻",
+}
+_ENDINGS = {
+    "approved": ("✓ approved", "green"),
+    "aborted": ("■ aborted", "red"),
+    "escalated": ("! escalated", "yellow"),
+}
+
+
+def graph_text(tasks: Sequence[tuple[str, str, str, tuple[str, ...]]], doing: Mapping[str, str]) -> str:
+    """Tasks as (id, state, target, dependencies), one line each, indented under what they depend on."""
+    depth: dict[str, int] = {}
+    lines = []
+    for task, state, target, needs in tasks:
+        depth[task] = 1 + max((depth.get(other, 0) for other in needs), default=-1)
+        arm = "  " * depth[task] + ("└ " if needs else "")
+        after = f"  after {', '.join(needs)}" if needs else ""
+        now = f"  {printable(doing[task])[:40]}" if doing.get(task) else ""
+        lines.append(f"  {STATES[state]} {arm}{task}  {printable(target)[:40]}  {state}{after}{now}"[:100])
+    return "\n".join(lines)
+
+
+def taken_text(taken: Iterable[tuple[str, str, int, str, int, float]]) -> str:
+    """What was taken, as (phase, task, round, agent, tokens, US dollars), one line each and a sum."""
+    rows = list(taken)
+    lines = []
+    for phase, task, number, agent, tokens, cost in rows:
+        money = f"${cost:.2f}" if cost else ""
+        what = f"  {phase:<7} {task:<4} round {number}"
+        lines.append(f"{what}  {tokens_words(tokens):>14}  {money:>7}  {printable(agent)}")
+    total, dollars = sum(row[4] for row in rows), sum(row[5] for row in rows)
+    lines.append(f"Taken: {tokens_words(total)}" + (f", ${dollars:.2f} by the executor" if dollars else ""))
+    return "\n".join(lines)
+
+
+def ending_text(run: str, how: str, why: str, target: str, rounds: int, style: Style) -> str:
+    """How a loop ended."""
+    word, colour = _ENDINGS[how]
+    head = f"{style(word, colour, bold=True)} · run {run} · {counted(rounds, 'round')} · for {printable(target)}"
+    return f"{head}\n{wrapped(why, 2)}"
+
+
+def standing_text(run: str, target: str, state: str, latest: Record | None, style: Style) -> str:
+    """Where a run stands, in a line or two."""
+    lines = [f"{style('Run ' + run, bold=True)} · {state} · for {printable(target)}"]
+    if latest is not None and isinstance(latest.body, VerdictRecord):
+        lines.append(wrapped(f"Round {latest.body.round} said {latest.body.verdict}: {latest.body.review.summary}", 2))
+    return "\n".join(lines)

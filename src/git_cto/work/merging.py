@@ -1,0 +1,44 @@
+"""Merging a task's result into trunk without a checkout: by objects, and by compare-and-swap on trunk's ref."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_cto.errors import GitError
+from git_cto.model import TRUNK
+from git_cto.repo.change import conflict_paths
+from git_cto.repo.git import git_error
+from git_cto.repo.runs import trunk_ref
+
+if TYPE_CHECKING:
+    from git_cto.work.workspace import Workspace
+
+
+def merge_into_trunk(workspace: Workspace, run: str, task: str, trunk: str, result: str) -> str | tuple[str, ...]:
+    """Trunk's new commit, or the paths in conflict; nothing has moved then.
+
+    `trunk` is where trunk has to stand: somebody who moved it meanwhile makes this a `GitError`. The merge commit is
+    the user's: their identity, and signed where they sign commits.
+    """
+    git = workspace.git
+    if git.is_ancestor(result, trunk):
+        return trunk
+    merged = git.attempt("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", trunk, result)
+    if merged.returncode == 1:
+        return conflict_paths(merged.stdout)
+    if merged.returncode != 0:
+        raise git_error(("merge-tree",), merged.returncode, merged.stderr)
+    tree = merged.stdout.split(b"\0", 1)[0].decode().strip()
+    sign = ("-S",) if git.config("commit.gpgsign") in {"true", "yes", "on", "1"} else ()
+    message = f"Merge {task} into {TRUNK} of {run}"
+    made = git.polite("commit-tree", *sign, "-p", trunk, "-p", result, "-m", message, tree)
+    if made.returncode != 0:
+        raise git_error(("commit-tree",), made.returncode, made.stderr)
+    commit = made.stdout.decode().strip()
+    moved = git.attempt("update-ref", "-m", f"git cto: {message}", trunk_ref(run), commit, trunk)
+    if moved.returncode != 0:
+        raise GitError(
+            f"cto/{run}/{TRUNK} was moved by somebody else meanwhile; the result of {task} is on its own branch.",
+            f"git cto run --resume {run}",
+        )
+    return commit
