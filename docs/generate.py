@@ -132,7 +132,7 @@ def _table(head: tuple[str, str], rows: Iterator[tuple[str, str]]) -> str:
 
 
 def _man_pages() -> Iterator[tuple[str, str]]:
-    """(name, page) of `git-cto` and of each verb; git shows `git-cto-plan` for `git help cto-plan`."""
+    """(name, page) of `git-cto`, which git shows for `git cto --help`, and of each verb."""
     yield "git-cto", _main_page()
     for name, command, context in commands():
         yield f"git-cto-{name}", _verb_page(name, command, context)

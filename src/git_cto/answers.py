@@ -16,12 +16,17 @@ from git_cto import model
 
 LARGEST_PLAN = 36_000  # bytes of JSON; a record is one line of at most 64 KiB
 LARGEST_REVIEW = 24_000
+_LAST_LINE = 10_000_000
+_PLAIN = re.compile(r"[a-z_]{1,20}|[0-9]{1,6}", re.ASCII)  # our field names and places in lists
 T = TypeVar("T", bound=BaseModel)
-_TASK_ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 class AnswerError(Exception):
-    """An answer is not one. The message is fit to be quoted back to the model."""
+    """An answer is not one.
+
+    The message is fit to be quoted back to the model and to be printed: one line of ours, a few hundred characters,
+    with the answer's own words in it only short, escaped and between quotes.
+    """
 
 
 class _Strict(BaseModel):
@@ -186,15 +191,19 @@ def read_review(text: str, *, head: str, task_ids: frozenset[str]) -> model.Revi
     """A review of `head` from an answer's text; raises `AnswerError` where it is not one, or of something else."""
     answer = _validated(ReviewAnswer, text, LARGEST_REVIEW)
     if answer.head != head:
-        raise AnswerError(f"head is {answer.head[:80]!r}, but the question was about {head}")
+        raise AnswerError(f"head is {_quoted(answer.head)}, but the question was about {head}")
     seen = [review.task_id for review in answer.task_reviews]
-    if len(seen) != len(set(seen)):
-        raise AnswerError("task_reviews names a task twice")
-    unknown = set(seen) - task_ids - {task.id for task in answer.revised_tasks}
+    revised = [task.id for task in answer.revised_tasks]
+    for what, ids in (("task_reviews", seen), ("revised_tasks", revised)):
+        if len(ids) != len(set(ids)):
+            raise AnswerError(f"{what} names a task twice")
+    unknown = sorted(set(seen) - task_ids - set(revised))
     if unknown:
-        raise AnswerError(f"task_reviews names tasks that are not in the plan: {', '.join(sorted(unknown))[:200]}")
+        raise AnswerError(f"task_reviews names tasks that are not in the plan: {', '.join(map(_quoted, unknown[:5]))}")
     for task in answer.revised_tasks:
-        _check_task(task.value())
+        fault = model.task_fault(task.value())
+        if fault:
+            raise AnswerError(f"revised_tasks: {fault}")
     return model.Review(
         head=answer.head,
         verdict=answer.verdict,
@@ -218,10 +227,15 @@ def _task_review(answer: TaskReviewAnswer) -> model.TaskReview:
 
 
 def _finding(answer: FindingAnswer) -> model.Finding:
+    lines = [line for line in (answer.start_line, answer.end_line) if line is not None]
+    if not all(1 <= line <= _LAST_LINE for line in lines) or lines != sorted(lines):
+        raise AnswerError(f"finding {_quoted(answer.id)} is on lines that no file has; null if it is not on lines")
     return model.Finding(**answer.model_dump())
 
 
 def _validated(kind: type[T], text: str, largest: int) -> T:
+    if len(text) > 10 * largest:  # white space and escapes included
+        raise AnswerError(f"the answer has {len(text):,} characters; be briefer")
     try:
         value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
         size = len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
@@ -230,13 +244,15 @@ def _validated(kind: type[T], text: str, largest: int) -> T:
     except (ValueError, RecursionError) as error:
         raise AnswerError(f"the answer is not JSON: {error}") from error
     if size > largest:
-        raise AnswerError(f"the answer has {size} bytes; {largest} at most, be briefer")
+        raise AnswerError(f"the answer has {size:,} bytes; {largest:,} at most, be briefer")
+    if _holds_nul(value):
+        raise AnswerError("the answer holds the character U+0000, which no file name, command or message can")
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[:5]
-        told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'answer'}: {one['msg']}" for one in first)
-        raise AnswerError(f"the answer does not have the form asked for: {told}"[:2000]) from error
+        told = "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in first)
+        raise AnswerError(f"the answer does not have the form asked for: {told}") from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -244,8 +260,25 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
+        raise ValueError(f"the key {_quoted(twice)} stands twice in one object")
     return found
+
+
+def _holds_nul(value: Any) -> bool:  # noqa: ANN401 -- any JSON
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(_holds_nul, value.values()))
+    return isinstance(value, list) and any(map(_holds_nul, value))
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where in an answer something is wrong; a key that we did not ask for is quoted."""
+    return ".".join(str(part) if _PLAIN.fullmatch(str(part)) else _quoted(str(part)) for part in loc) or "answer"
+
+
+def _quoted(word: str) -> str:
+    return ascii(word[:80])
 
 
 def _no_constant(name: str) -> Any:  # noqa: ANN401 -- never returns
@@ -256,38 +289,9 @@ def _no_constant(name: str) -> Any:  # noqa: ANN401 -- never returns
 
 
 def check_plan(plan: model.Plan) -> None:
-    """Raises `AnswerError` unless the plan can be carried out: ids, dependencies and targets make sense."""
-    if not plan.tasks:
-        raise AnswerError("tasks is empty; a plan has at least one task")
-    ids = [task.id for task in plan.tasks]
-    for task in plan.tasks:
-        _check_task(task)
-        if ids.count(task.id) > 1:
-            raise AnswerError(f"the task id {task.id!r} is used twice")
-        unknown = [other for other in task.depends_on if other not in ids]
-        if unknown:
-            raise AnswerError(f"task {task.id} depends on unknown tasks: {', '.join(unknown)[:200]}")
-    _check_acyclic(plan)
-
-
-def _check_task(task: model.Task) -> None:
-    if not _TASK_ID.fullmatch(task.id) or task.id == model.TRUNK or task.id.endswith("-"):
-        raise AnswerError(f"the task id {task.id[:60]!r} must match [a-z][a-z0-9-]{{0,30}} and not be {model.TRUNK}")
-    if not task.target.strip():
-        raise AnswerError(f"task {task.id} has no target")
-    if task.action in {"run_command", "verify"}:
-        return
-    parts = task.target.replace("\\", "/").split("/")
-    if task.target.startswith(("/", "~", "\\")) or ".." in parts or ".git" in parts or ":" in parts[0]:
-        raise AnswerError(f"the target {task.target[:200]!r} of task {task.id} is not a path inside the repository")
-
-
-def _check_acyclic(plan: model.Plan) -> None:
-    done: set[str] = set()
-    left = list(plan.tasks)
-    while left:
-        ready = [task for task in left if done.issuperset(task.depends_on)]
-        if not ready:
-            raise AnswerError("these tasks depend on each other in a circle: " + ", ".join(task.id for task in left))
-        done.update(task.id for task in ready)
-        left = [task for task in left if task not in ready]
+    """Raises `AnswerError` unless the plan can be carried out."""
+    fault = model.plan_fault(plan)
+    if fault:
+        raise AnswerError(fault)
+    if not all(command.strip() for command in plan.verification.commands):
+        raise AnswerError("verification.commands holds an empty command; leave the list empty if there is none")

@@ -7,6 +7,7 @@ strict to read (an unknown field, a wrong type, an unknown verdict is an error).
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ ResultOutcome = Literal["done", "blocked", "failed"]
 CoverageStatus = Literal["full", "summarised", "listed", "omitted"]
 
 TRUNK = "trunk"
+TASK_ID = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 # ---- the plan ------------------------------------------------------------------------------------------------------
@@ -76,6 +79,59 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(order)
 
 
+def plan_fault(plan: Plan) -> str:
+    """Why a plan cannot be carried out, "" if it can: ids, dependencies and targets have to make sense."""
+    if not plan.tasks:
+        return "tasks is empty; a plan has at least one task"
+    ids = [task.id for task in plan.tasks]
+    for task in plan.tasks:
+        fault = task_fault(task)
+        if fault:
+            return fault
+        if ids.count(task.id) > 1:
+            return f"the task id {task.id} is used twice"
+        unknown = [other for other in task.depends_on if other not in ids]
+        if unknown:
+            return f"task {task.id} depends on tasks that are not in the plan: {_quoted(unknown)}"
+    done: set[str] = set()
+    left = list(plan.tasks)
+    while left:
+        ready = {task.id for task in left if done.issuperset(task.depends_on)}
+        if not ready:
+            return f"these tasks depend on each other in a circle: {_quoted([task.id for task in left])}"
+        done |= ready
+        left = [task for task in left if task.id not in ready]
+    return ""
+
+
+def task_fault(task: Task) -> str:
+    """Why a task by itself cannot be carried out, "" if it can. One line, whatever the task says."""
+    if not TASK_ID.fullmatch(task.id) or task.id == TRUNK or task.id.endswith("-"):
+        return f"the task id {_quoted([task.id])} must match [a-z][a-z0-9-]{{0,30}}, not end in - and not be {TRUNK}"
+    if not task.target.strip():
+        return f"task {task.id} has no target"
+    if task.action not in {"run_command", "verify"} and not _inside(task.target):
+        return f"the target {_quoted([task.target])} of task {task.id} is not a path inside the repository"
+    return ""
+
+
+def _inside(path: str) -> bool:
+    """Whether a path stays in the worktree and out of .git, under whatever name a file system knows that."""
+    parts = path.replace("\\", "/").split("/")
+    return not (
+        path.startswith(("/", "~", "\\"))
+        or ".." in parts
+        or ":" in parts[0]
+        or any(part.rstrip(" .").casefold() in {".git", "git~1"} for part in parts)
+        or _CONTROL.search(path)
+    )
+
+
+def _quoted(words: list[str]) -> str:
+    """Words of a model as one line: it may be quoted back to it, and printed."""
+    return ", ".join(ascii(word[:80]) for word in words[:5])
+
+
 # ---- the change ----------------------------------------------------------------------------------------------------
 
 
@@ -91,8 +147,13 @@ class FileChange(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The path as text, quoted like git does it where it is not plain text."""
+        """The path as text for people, quoted like git does it where it is not plain text."""
         return display_path(self.path)
+
+    @property
+    def text(self) -> str:
+        """The path as it is, for patterns: a quoted one would slip past them."""
+        return self.path.decode("utf-8", "surrogateescape")
 
 
 class Change(Struct, frozen=True, kw_only=True):

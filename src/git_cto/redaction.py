@@ -16,20 +16,30 @@ if TYPE_CHECKING:
 HIDDEN = "[redacted]"
 _SHORTEST = 8
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|PAT)(?:$|_)", re.IGNORECASE
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)", re.IGNORECASE
 )
+_A_PATH = re.compile(
+    r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?"
+)
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
+_BREAKS = {0x0D: "\n", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x0B: "\n", 0x0C: "\n"}
+_COMMAND = re.compile(r"(?:(?<=\s)|(?<!.))::(?=\S)", re.DOTALL)  # GitHub's runner obeys it at the start of a line
 _SHAPES = re.compile(
     r"""
-      \bsk-(?:proj-|ant-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}
+      \bsk-(?=[A-Za-z_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
     | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}
     | \bgithub_pat_[A-Za-z0-9_]{30,}
     | \bglpat-[A-Za-z0-9_-]{20,}
     | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
     | \bxox[abeoprs]-[A-Za-z0-9-]{10,}
     | \bAIza[A-Za-z0-9_-]{35}
-    | \b(?:npm|pypi|hf)[_-][A-Za-z0-9_-]{30,}
+    | \bnpm_[A-Za-z0-9]{36}\b
+    | \bpypi-AgE[A-Za-z0-9_-]{50,}
+    | \bhf_[A-Za-z0-9]{30,}
+    | \b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}
     | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
-    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?:[\s\S]*?-----END\ [A-Z ]*PRIVATE\ KEY-----)?
+    | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----
+      (?:[\s\S]{0,8000}?-----END\ [A-Z ]{0,40}PRIVATE\ KEY----- | (?:(?:\s|\\n)+[A-Za-z0-9+/=]{16,})*)
     """,
     re.VERBOSE,
 )
@@ -37,16 +47,32 @@ _SHAPES = re.compile(
 
 def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of variables that are named like secrets, also as base64 and reversed; the longest first."""
-    values = {v for k, v in environ.items() if _SECRET_NAME.search(k) and len(v) >= _SHORTEST and not v.startswith("/")}
+    values = {v for k, v in environ.items() if _SECRET_NAME.search(k) and _is_secret(v)}
     forms = set(values)
     for value in values:
         raw = value.encode("utf-8", "surrogateescape")
-        forms |= {value[::-1], base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    return tuple(sorted(forms, key=len, reverse=True))
+        forms.add(value[::-1])
+        for whole in (raw, raw + b"\n"):  # `echo $TOKEN | base64` encodes a newline, too
+            forms |= {code(whole).decode().rstrip("=") for code in (base64.b64encode, base64.urlsafe_b64encode)}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _is_secret(value: str) -> bool:
+    return len(value) >= _SHORTEST and not _A_PATH.fullmatch(value)
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without these secrets and without anything shaped like a token."""
+    """The text without these secrets and without anything shaped like a token, invisible characters between or not."""
+    held = tuple(secrets)
+    if not text.isascii():
+        bare = "".join(c for c in text if c.isascii() or unicodedata.category(c) not in _UNSEEN)
+        hidden = _hidden(bare, held)
+        if hidden != bare:
+            return hidden
+    return _hidden(text, held)
+
+
+def _hidden(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return _SHAPES.sub(HIDDEN, text)
@@ -68,7 +94,13 @@ def printable(text: str, *, lines: bool = False) -> str:
 
     One line, unless `lines`. Nothing in it can move a cursor, start a workflow command or pose as a line of ours.
     """
-    kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
+    if not text.isascii() or not text.isprintable():
+        text = "".join(
+            c
+            for c in text.replace("\r\n", "\n").translate(_BREAKS)
+            if c in "\n\t" or unicodedata.category(c) not in _UNSEEN
+        )
+    text = text.replace("##[", "# #[")  # a workflow command wherever it stands
     if not lines:
-        return " ".join(kept.split())
-    return re.sub(r"^(\s*)::", r"\1: :", kept.replace("\t", "    "), flags=re.MULTILINE)
+        return _COMMAND.sub(": :", " ".join(text.split()))
+    return _COMMAND.sub(": :", text.replace("\t", "    "))

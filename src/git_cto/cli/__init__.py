@@ -35,6 +35,7 @@ VERBS = {
     "init": "Set a repository up: policy, refspec, hook.",
     "demo": "See the whole loop with scripted answers, no key.",
 }
+HIDDEN = frozenset({"pre-push"})  # called by git, not by people
 
 
 # A string and no docstring: click knows a block that keeps its lines by the character that \b stands for.
@@ -54,9 +55,9 @@ class LazyGroup(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102 -- click's
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS and cmd_name not in HIDDEN:
             return None
-        module = import_module(f"git_cto.cli.{cmd_name}_verb")
+        module = import_module(f"git_cto.cli.{cmd_name.replace('-', '_')}_verb")
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101 -- every verb's module has one
         return command

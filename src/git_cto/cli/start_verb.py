@@ -13,7 +13,8 @@ from git_cto.errors import ExitCode
 @click.option("--run", metavar="RUN", help="The run, where it is not clear.")
 def command(shell: Shell, *, task: str, run: str | None) -> int:
     """Check out the branch of TASK: a new one at trunk, or the old one moved up to trunk for a fix."""
-    from git_cto.render.terminal import next_line, task_text, wrapped
+    from git_cto.render.lines import wrapped
+    from git_cto.render.terminal import next_line, task_text
     from git_cto.repo.repository import Repository
     from git_cto.work.documents import start_document
     from git_cto.work.executing import start

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_cto.gate.digests import plan_digest
-from git_cto.gate.globs import matches
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import coverage_gaps, judge
 from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
@@ -51,10 +50,10 @@ def decide(
     `records` are all that were found for its head, its content and its series; what is about something else is
     ignored. `standing` is where the change's series stands, where it has one.
     """
-    known = list(records)
+    known = in_order(records)  # before any is left out: the order of a signed one may hang on an unsigned one
     if policy.gate.trust == "signed":
         known = [record for record in known if record.signers]
-    about = [record for record in in_order(known) if _covers(record, change, facts.target)]
+    about = [record for record in known if _covers(record, change, facts.target)]
     if facts.conflicts:
         some = ", ".join(facts.conflicts[:3])
         return Decision(
@@ -94,7 +93,7 @@ def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record],
     doubts = _doubts(change, verdict, plan, policy)
     if doubts:
         return Decision(False, tuple(doubts), "git cto review again, or git cto override --reason TEXT", plan=plan)
-    touched = [file.name for file in change.files if matches(file.name, policy.gate.all_control_paths)]
+    touched = [file.name for file in change.files if policy.gate.controls(file.text)]
     overridden = any(isinstance(record.body, OverrideRecord) for record in about)
     if touched and not overridden:
         some = ", ".join(touched[:3])
@@ -133,7 +132,7 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
         prior=verdict.carried,
         coverage=verdict.coverage,
         commands=verdict.commands,
-        suspicions=[one for one in verdict.suspicions if not matches(one.path, policy.review.suspicious_ok)],
+        suspicions=verdict.suspicions,
         policy=policy,
     )
     if judged.verdict != "approve" and not gaps:
@@ -143,7 +142,7 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
 
 
 def _first(verdict: VerdictRecord) -> str:
-    text = verdict.review.reason or verdict.review.summary
+    text = (verdict.review.reason or verdict.review.summary).strip() or "it gave no reason"
     if verdict.model_verdict != verdict.verdict and verdict.downgrades:
         text = "; ".join(verdict.downgrades)
     return text if text.endswith((".", "!", "?")) else text + "."
@@ -163,7 +162,9 @@ def _unjudged(change: Change, facts: Facts, standing: Standing | None, policy: P
     if standing and latest and isinstance(latest.body, VerdictRecord):
         body = latest.body
         said = "approved" if body.verdict == "approve" else f"said {body.verdict}: {_first(body)}"
-        reasons.append(f"Round {body.round} {said}".rstrip(".") + ".")
+        reasons.append(
+            f"Round {body.round} {said}" if said.endswith((".", "!", "?")) else f"Round {body.round} {said}."
+        )
         if facts.commits_since:
             commits = "1 commit" if facts.commits_since == 1 else f"{facts.commits_since} commits"
             reasons.append(f"{commits} came after it and nobody has judged {'it' if commits[:2] == '1 ' else 'them'}.")

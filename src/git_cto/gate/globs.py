@@ -30,6 +30,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def matches(path: str, patterns: tuple[str, ...]) -> bool:
     """Whether a path matches one of the patterns: `*` and `?` stay within a folder, `**` does not.
 
-    A pattern without a slash matches at any depth. Upper and lower case are the same: file systems differ.
+    Anything else stands for itself, brackets too. A pattern without a slash matches at any depth. Upper and lower case
+    are the same: file systems differ.
     """
     return any(_compiled(pattern).fullmatch(path) for pattern in patterns)

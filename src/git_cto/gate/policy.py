@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from git_cto.errors import PolicyError
+from git_cto.gate.globs import matches
 
 POLICY_PATH = ".cto/config.toml"
 GUIDELINES = (".cto/guidelines.md", "AGENTS.md")
@@ -49,6 +50,7 @@ DEFAULT_SUMMARISED = (
 LARGEST_REQUEST = 900_000  # bytes; Codex refuses more than 1,048,576 characters
 
 Positive = Annotated[int, Meta(ge=1, le=100)]
+Glob = Annotated[str, Meta(pattern="^[^!]")]  # "!" would exclude in a gitignore; it must not pass as a plain pattern
 
 
 class PlanPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +72,7 @@ class ReviewPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     allowed_models: tuple[str, ...] | None = None
     context: tuple[str, ...] = ()
     title_and_body: bool = False
-    suspicious_ok: tuple[str, ...] = ()
+    suspicious_ok: tuple[Glob, ...] = ()
 
 
 class RoundsPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,8 +85,8 @@ class RoundsPolicy(Struct, frozen=True, forbid_unknown_fields=True):
 class CoveragePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """`[coverage]`: globs of files that are only counted, of unshowable ones that may pass, the budget in bytes."""
 
-    summarised: tuple[str, ...] = DEFAULT_SUMMARISED
-    listed_ok: tuple[str, ...] = ()
+    summarised: tuple[Glob, ...] = DEFAULT_SUMMARISED
+    listed_ok: tuple[Glob, ...] = ()
     max_bytes: Annotated[int, Meta(ge=1, le=LARGEST_REQUEST)] = 500_000
 
 
@@ -92,12 +94,12 @@ class GatePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """`[gate]`: whose records count, and paths whose change needs a human on top."""
 
     trust: Literal["local", "signed"] = "local"
-    control_paths: tuple[str, ...] = DEFAULT_CONTROL_PATHS
+    control_paths: tuple[Glob, ...] = DEFAULT_CONTROL_PATHS
 
-    @property
-    def all_control_paths(self) -> tuple[str, ...]:
-        """The control paths; the policy itself is always one."""
-        return (*self.control_paths, ".cto/**")
+    def controls(self, path: str) -> bool:
+        """Whether a path is a control path; the policy itself always is, and so is what stands in a folder's place."""
+        patterns = (*self.control_paths, ".cto/**")
+        return matches(path, patterns) or matches(path + "/", patterns)
 
 
 class VerifyPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,7 +114,7 @@ class ExecutePolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
     allowed_tools: tuple[str, ...] | None = None
     model: str | None = None
-    max_cost: Annotated[float, Meta(ge=0)] | None = None
+    max_cost: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +147,8 @@ def read_policy(text: str | None, where: str) -> Policy:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{where} is not TOML: {error}.", "mend it on the target branch") from error
+    except RecursionError as error:
+        raise PolicyError(f"{where} is nested too deeply.", "mend it on the target branch") from error
     _check_keys(values, where)
     try:
         return msgspec.convert(values, Policy)

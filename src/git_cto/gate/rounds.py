@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from git_cto.model import ContinueRecord, OverrideRecord, Record, VerdictRecord
@@ -36,40 +37,29 @@ class Standing:
 def in_order(records: Iterable[Record]) -> list[Record]:
     """Records in the order they were made: each after the one it supersedes, and else by time.
 
-    Where they stand in a note says nothing.
+    Where they stand in a note says nothing. Time decides between branches of a history that was written in two places
+    at once, and what names a predecessor comes after it even where its clock says otherwise.
     """
     by_id = {record.id: record for record in records}
-    depth: dict[str, int] = {}
-
-    def deep(record: Record) -> int:
-        chain = []
-        at: Record | None = record
-        while at is not None and at.id not in depth and at.id not in chain:
-            chain.append(at.id)
-            at = by_id.get(at.body.supersedes)
-        start = depth.get(at.id, 0) if at is not None else 0
-        depth.update({record_id: number for number, record_id in enumerate(reversed(chain), start=start + 1)})
-        return depth[record.id]
-
-    found = list(by_id.values())
-    # Time decides first between branches of a history that was written in two places at once; a chain's own order
-    # is kept because nobody supersedes what does not exist yet, and equal times fall back to the depth.
-    ordered = sorted(found, key=lambda record: (record.body.time, deep(record), record.id))
-    return _chained(ordered)
-
-
-def _chained(ordered: list[Record]) -> list[Record]:
-    """The same order, except that nothing stands before what it supersedes (clocks differ between machines)."""
-    present = {record.id for record in ordered}
+    followers: dict[str, list[Record]] = {}
+    for record in by_id.values():
+        followers.setdefault(record.body.supersedes, []).append(record)
+    ready = [_by_time(record) for record in by_id.values() if record.body.supersedes not in by_id]
+    rest = sorted(map(_by_time, by_id.values()), reverse=True)  # for a circle, which no honest writer makes
+    heapify(ready)
     placed: dict[str, Record] = {}
-    waiting = list(ordered)
-    while waiting:
-        ready = next(
-            (one for one in waiting if one.body.supersedes not in present or one.body.supersedes in placed), waiting[0]
-        )
-        waiting.remove(ready)
-        placed[ready.id] = ready
+    while len(placed) < len(by_id):
+        _, record_id = heappop(ready) if ready else rest.pop()
+        if record_id in placed:
+            continue
+        placed[record_id] = by_id[record_id]
+        for follower in followers.get(record_id, ()):
+            heappush(ready, _by_time(follower))
     return list(placed.values())
+
+
+def _by_time(record: Record) -> tuple[str, str]:
+    return record.body.time, record.id
 
 
 def standing(records: Iterable[Record], series: Series, policy: RoundsPolicy) -> Standing:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from git_cto.gate.policy import Policy
-    from git_cto.model import CommandOutcome, Coverage, Finding, Plan, Review, Suspicion, Verdict
+    from git_cto.model import CommandOutcome, Coverage, Finding, Plan, Review, Suspicion, Task, TaskReview, Verdict
 
 BARRING = frozenset({"blocker", "major"})
 
@@ -50,39 +50,47 @@ def judge(
         *_about_findings(review.findings, carried, unruled),
         *(f"verification failed: {_short(one.command)}" for one in commands if not one.passed),
         *coverage_gaps(coverage, policy),
-        *_about_injection(review, suspicions),
+        *_about_injection(review, suspicions, policy),
     ]
     return Judged("revise" if why else "approve", tuple(why), carried)
 
 
 def _carried(review: Review, prior: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Earlier findings that are still open, and the ids of those that got no ruling (which keeps them open)."""
-    rulings = {ruling.id: ruling.ruling for ruling in review.prior_findings}
-    still_open = tuple(finding for finding in prior if rulings.get(finding.id, "still_open") == "still_open")
-    return still_open, tuple(finding.id for finding in prior if finding.id not in rulings)
+    ruled = {ruling.id for ruling in review.prior_findings}
+    still_open = {ruling.id for ruling in review.prior_findings if ruling.ruling == "still_open"}
+    carried = tuple(finding for finding in prior if finding.id not in ruled or finding.id in still_open)
+    return carried, tuple(finding.id for finding in prior if finding.id not in ruled)
 
 
 def _about_tasks(review: Review, plan: Plan | None) -> list[str]:
-    if plan is None:
-        return [f"{one.task_id} is {one.status}" for one in review.task_reviews if one.status != "pass"]
-    reviews = {one.task_id: one for one in review.task_reviews}
-    why = []
-    for task in plan.tasks:
-        one = reviews.get(task.id)
-        if one is None:
+    why = [phrase for one in review.task_reviews for phrase in _against(one)]
+    for task in plan.tasks if plan else ():
+        reviews = [one for one in review.task_reviews if one.task_id == task.id]
+        if not reviews:
             why.append(f"{task.id} was not judged")
-            continue
-        if one.status != "pass":
-            why.append(f"{task.id} is {one.status}")
-        unmet = sum(not criterion.met for criterion in one.criteria)
-        if unmet:
-            why.append(f"{_count(unmet, 'criterion', 'criteria')} of {task.id} not met")
-        missing = len(task.acceptance_criteria) - len(one.criteria)
-        if missing > 0:
-            why.append(f"{_count(missing, 'criterion', 'criteria')} of {task.id} not judged")
+        why += [
+            f"{_count(missing, 'criterion', 'criteria')} of {task.id} not judged"
+            for one in reviews
+            if (missing := _missing(task, one)) > 0
+        ]
     if review.revised_tasks:
         why.append("tasks were revised: " + ", ".join(task.id for task in review.revised_tasks))
     return why
+
+
+def _against(one: TaskReview) -> Iterable[str]:
+    if one.status != "pass":
+        yield f"{one.task_id} is {one.status}"
+    unmet = sum(not criterion.met for criterion in one.criteria)
+    if unmet:
+        yield f"{_count(unmet, 'criterion', 'criteria')} of {one.task_id} not met"
+
+
+def _missing(task: Task, one: TaskReview) -> int:
+    """How many criteria were left out. Models reword them, so they are counted; one judged twice counts once."""
+    judged = {" ".join(criterion.criterion.split()) for criterion in one.criteria}
+    return len({" ".join(criterion.split()) for criterion in task.acceptance_criteria}) - len(judged)
 
 
 def _about_findings(found: Iterable[Finding], carried: Iterable[Finding], unruled: tuple[str, ...]) -> list[str]:
@@ -95,9 +103,10 @@ def _about_findings(found: Iterable[Finding], carried: Iterable[Finding], unrule
     return why + [f"finding {one} of an earlier round got no ruling" for one in unruled]
 
 
-def _about_injection(review: Review, suspicions: Sequence[Suspicion]) -> list[str]:
+def _about_injection(review: Review, suspicions: Sequence[Suspicion], policy: Policy) -> list[str]:
     why = ["an attempt to influence the review is suspected"] if review.injection_suspected else []
-    return why + [f"{one.path}:{one.line} {one.what}" for one in suspicions if one.bars]
+    barring = (one for one in suspicions if one.bars and not matches(one.path, policy.review.suspicious_ok))
+    return why + [f"{one.path}:{one.line} {one.what}" for one in barring]
 
 
 def coverage_gaps(coverage: Coverage, policy: Policy) -> list[str]:
@@ -110,8 +119,9 @@ def coverage_gaps(coverage: Coverage, policy: Policy) -> list[str]:
             why.append(f"{file.path} cannot be shown: {file.reason}")
         elif file.status == "summarised" and not matches(file.path, policy.coverage.summarised):
             why.append(f"{file.path} was only counted")
-    if coverage.cut:
-        why.append(f"{_count(coverage.cut, 'more file', 'more files')} not shown in full")
+    unnamed = max(coverage.cut, coverage.files - coverage.full - len(coverage.partly))
+    if unnamed:
+        why.append(f"{_count(unnamed, 'more file', 'more files')} not shown in full")
     return why
 
 

@@ -17,8 +17,9 @@ _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@", re.ASCII)
 
 _BIDI = "\u202a-\u202e\u2066-\u2069"
 _TAGS = "\U000e0000-\U000e007f"
-_ZERO_WIDTH = "\u200b\u2060-\u2064\ufeff\u00ad\u180e"
-_INVISIBLE = re.compile(f"[{_BIDI}{_TAGS}{_ZERO_WIDTH}]")
+_ZERO_WIDTH = "\u200b\u200e\u200f\u061c\u2060-\u2064\ufeff\u00ad\u180e"
+_UNSEEN = "\u115f\u1160\u3164\uffa0\U000e0100-\U000e01ef"  # letters without a shape, and selectors of glyphs
+_INVISIBLE = re.compile(f"[{_BIDI}{_TAGS}{_ZERO_WIDTH}{_UNSEEN}]")
 _EMOJI_TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # flags of England, Scotland, Wales, ...
 
 _SPEAKS = re.compile(

@@ -7,16 +7,17 @@ skip what they cannot read: a line that is not a record of a known kind and vers
 from __future__ import annotations
 
 import base64
-import binascii
+import datetime as dt
 import hashlib
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
 
-from git_cto.errors import ToolError
+from git_cto.errors import BugError, ToolError
 from git_cto.model import (
     ContinueRecord,
     OverrideRecord,
@@ -25,7 +26,9 @@ from git_cto.model import (
     Record,
     Subject,
     VerdictRecord,
+    plan_fault,
 )
+from git_cto.repo.runs import RUN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +42,9 @@ PREDICATES: dict[str, type[Predicate]] = {
     "https://git-cto.github.io/continue/v1": ContinueRecord,
 }
 LARGEST_LINE = 64 << 10  # bytes
+# What a line that is no record of ours makes its reader raise; msgspec's errors and Unicode's are ValueErrors.
+_UNREADABLE = (ValueError, KeyError, RecursionError)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -82,7 +88,8 @@ def _type_of(body: Predicate) -> str:
 def encode(subject: Subject, body: Predicate) -> tuple[bytes, Record]:
     """One line for a new record (without its newline, unsigned), and the record as a reader will see it.
 
-    Raises `ToolError` where it is longer than a line may be.
+    Text that is no Unicode (bytes of a command line, say) is recorded with replacement characters. Raises `ToolError`
+    where the line is longer than one may be, and `BugError` for what could not be read back.
     """
     statement = {
         "_type": STATEMENT_TYPE,
@@ -90,7 +97,8 @@ def encode(subject: Subject, body: Predicate) -> tuple[bytes, Record]:
         "predicateType": _type_of(body),
         "predicate": msgspec.to_builtins(body),
     }
-    payload = json.dumps(statement, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    text = json.dumps(statement, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    payload = _SURROGATE.sub("\ufffd", text).encode("utf-8")
     envelope = {
         "payload": base64.b64encode(payload).decode("ascii"),
         "payloadType": PAYLOAD_TYPE,
@@ -103,7 +111,12 @@ def encode(subject: Subject, body: Predicate) -> tuple[bytes, Record]:
             "split the objective or the change",
             code="record_too_large",
         )
-    return line, Record(id=hashlib.sha256(payload).hexdigest(), subject=subject, body=body)
+    try:
+        return line, _decoded(line)
+    except _UNREADABLE as error:
+        raise BugError(
+            f"The record could not be read back ({error}), so it was not kept.", "report this", code="unreadable_record"
+        ) from error
 
 
 def _subject_json(subject: Subject) -> list[dict[str, Any]]:
@@ -119,7 +132,7 @@ def decode(line: bytes) -> Record | None:
     """The record that a line holds, or None where it holds none that we can read. Never raises."""
     try:
         return _decoded(line)
-    except (ValueError, KeyError, RecursionError, msgspec.ValidationError, binascii.Error):
+    except _UNREADABLE:
         return None
 
 
@@ -142,7 +155,16 @@ def _decoded(line: bytes) -> Record:
 
 
 def _json(data: bytes) -> Any:  # noqa: ANN401 -- any JSON
-    return json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    value = json.loads(
+        data.decode("utf-8"),
+        object_pairs_hook=_once,
+        parse_constant=_no_constant,
+        parse_float=_finite,
+        parse_int=_bounded,
+    )
+    if b"\\u" in data:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text; nobody could print it
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,6 +176,19 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:  # noqa: ANN401 -- never returns
     raise ValueError(f"{name} is not JSON")
+
+
+def _bounded(text: str) -> int:
+    if len(text) > 18:  # digits that fit into 64 bits
+        raise ValueError(f"{text[:18]}... is too large")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _subject(named: tuple[_Named, ...]) -> Subject:
@@ -173,11 +208,24 @@ def _check(subject: Subject, body: Predicate) -> None:
     """What types alone do not say."""
     if not _OID.fullmatch(subject.head) or not _TIME.fullmatch(body.time):
         raise ValueError("no head, or no time")
+    dt.datetime.fromisoformat(body.time)
     if not body.target.startswith("refs/heads/"):
         raise ValueError("the target is no branch")
     if isinstance(body, VerdictRecord | OverrideRecord) and not (
         _OID.fullmatch(subject.change) and _OID.fullmatch(subject.tree) and _SHA256.fullmatch(subject.sha256)
     ):
         raise ValueError("no change")
+    commits = {
+        VerdictRecord: ("target_commit", "merge_base"),
+        OverrideRecord: ("target_commit",),
+        PlanRecord: ("target_commit", "start"),
+        ContinueRecord: (),
+    }[type(body)]
+    if not all(_OID.fullmatch(getattr(body, name)) for name in commits):
+        raise ValueError("a commit is none")  # it would end up in a command line
     if isinstance(body, VerdictRecord) and body.review.head != subject.head:
         raise ValueError("the review is of something else")
+    if isinstance(body, PlanRecord) and (not RUN_ID.fullmatch(body.run) or plan_fault(body.plan)):
+        raise ValueError("a plan that nobody could carry out")  # its ids become names of branches
+    if isinstance(body, VerdictRecord) and body.run and not RUN_ID.fullmatch(body.run):
+        raise ValueError("the run is none")

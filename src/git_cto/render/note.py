@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_cto.model import OverrideRecord, VerdictRecord
-from git_cto.redaction import printable
+from git_cto.render.lines import WIDTH, wrapped
 from git_cto.render.words import counted, engine_words, tokens_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from git_cto.model import Record
+
+_COLUMNS = WIDTH - 4  # git indents a note by four
 
 
 def note(records: Iterable[Record]) -> str:
@@ -22,7 +24,7 @@ def note(records: Iterable[Record]) -> str:
 def _one(record: Record) -> str:
     body = record.body
     if isinstance(body, OverrideRecord):
-        return f"override · by {printable(body.actor.name)}\n{printable(body.reason)}\n"
+        return _lines(f"override · by {body.actor.name}", body.reason)
     if not isinstance(body, VerdictRecord):
         return ""
     passed = sum(one.status == "pass" for one in body.review.task_reviews)
@@ -30,11 +32,14 @@ def _one(record: Record) -> str:
     if body.tasks:
         parts.append(f"{passed}/{body.tasks} tasks")
     parts.append(counted(len(body.open_findings), "open finding"))
-    of = f"run {body.run}" if body.run else printable(body.series)
-    lines = [
+    of = f"run {body.run}" if body.run else body.series
+    return _lines(
         " · ".join(parts),
         f"{engine_words(body.engine)}, effort {body.engine.effort}, {tokens_words(body.engine.tokens)} · {of}",
-        printable(body.review.summary),
-        *(f"- {reason}" for reason in map(printable, body.downgrades)),
-    ]
-    return "\n".join(lines) + "\n"
+        body.review.summary,
+        *(f"- {reason}" for reason in body.downgrades),
+    )
+
+
+def _lines(*texts: str) -> str:
+    return "".join(f"{line}\n" for line in (wrapped(text, columns=_COLUMNS) for text in texts) if line)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_cto.model import PlanRecord, VerdictRecord
-from git_cto.redaction import printable
-from git_cto.render.terminal import plan_text, verdict_text, wrapped
+from git_cto.render.lines import wrapped
+from git_cto.render.terminal import plan_text, verdict_text
 
 if TYPE_CHECKING:
     from git_cto.model import Actor, Record
@@ -22,13 +22,14 @@ def record_text(record: Record, style: Style) -> str:
     elif isinstance(body, VerdictRecord):
         text = verdict_text(record, style) + "\n" + "\n".join(_beyond(body))
     else:
-        text = f"{printable(body.reason)}\nfor {printable(body.series)} into {printable(body.target)}"
-    return f"{text}\n\n{_by(body.actor)} · {body.time}\nrecord {record.id}"
+        text = wrapped(body.reason) + "\n" + wrapped(f"for {body.series} into {body.target}", 0, 4)
+    return f"{text}\n\n{wrapped(f'{_by(body.actor)} · {body.time}', 0, 4)}\nrecord {record.id}"
 
 
 def _beyond(body: VerdictRecord) -> list[str]:
     """What a verdict holds beyond what is printed when it is given."""
-    lines = [f"target {printable(body.target)} at {body.target_commit[:7]}, merge base {body.merge_base[:7]}"]
+    at = f"at {body.target_commit[:7]}, merge base {body.merge_base[:7]}"
+    lines = [wrapped(f"target {body.target} {at}", 0, 2)]
     for one in body.commands:
         ended = "stopped after its time limit" if one.exit_code is None else f"exit code {one.exit_code}"
         lines.append(wrapped(f"$ {one.command}: {ended}", 0, 2))
@@ -40,4 +41,4 @@ def _beyond(body: VerdictRecord) -> list[str]:
 
 
 def _by(actor: Actor) -> str:
-    return printable(f"{actor.name} <{actor.email}> on {actor.host}, {actor.tool}")
+    return f"{actor.name} <{actor.email}> on {actor.host}, {actor.tool}"

@@ -5,19 +5,18 @@ Every function returns text. Whatever comes from a model, a commit or a file is 
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Protocol
 
-from git_cto.model import ContinueRecord, OverrideRecord, PlanRecord, VerdictRecord
+from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.redaction import printable
+from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
 from git_cto.render.words import SIGNS, ago, counted, elapsed, engine_words, tokens_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from git_cto.model import Coverage, Finding, Plan, Record, Task, TaskReview, Verification
+    from git_cto.model import Coverage, Finding, Plan, Predicate, Record, Task, TaskReview, Verification
 
-WIDTH = 80
 _VERBS = {
     "create_file": "create",
     "modify_file": "modify",
@@ -25,6 +24,7 @@ _VERBS = {
     "run_command": "run",
     "verify": "verify",
 }
+_SUGGESTED = 8  # lines of a suggestion that are shown
 _COLOURS = {"approve": "green", "revise": "red", "abort": "red", "open": "green", "closed": "red"}
 
 
@@ -40,18 +40,29 @@ def plain(text: str, colour: str = "", *, bold: bool = False) -> str:  # noqa: A
     return text
 
 
-def wrapped(text: str, indent: int = 0, hang: int | None = None) -> str:
-    """Untrusted text as lines of at most 80 columns; `hang` indents the lines after the first."""
-    rest = " " * (indent if hang is None else hang)
-    return textwrap.fill(printable(text), WIDTH, initial_indent=" " * indent, subsequent_indent=rest)
+def _led(lead: str, text: str, style: Style, colour: str = "") -> str:
+    """Lines that begin with `lead`, a bold word or two."""
+    lines = wrapped(f"{lead} {text}", 0, 4)
+    lead = printable(lead)
+    return style(lead, colour, bold=True) + lines.removeprefix(lead) if lines.startswith(lead) else lines
 
 
 def next_line(*steps: tuple[str, str] | str) -> str:
     """`Next: <command>   <what it does>`, one line for each step."""
     rows = [(step, "") if isinstance(step, str) else step for step in steps]
-    widest = max((len(command) for command, why in rows if why), default=0)
-    lines = [f"{command:<{widest}}   {why}".rstrip() if why else command for command, why in rows]
-    return "Next: " + "\n      ".join(lines)
+    rows = [(printable(command), why) for command, why in rows]
+    widest = max((width(command) for command, why in rows if why), default=0)
+    lines = []
+    for number, (command, why) in enumerate(rows):
+        start = "      " if number else "Next: "
+        beside = f"{start}{command}{' ' * (widest - width(command))}   {why}"
+        if why and width(beside) <= WIDTH:
+            lines.append(beside)
+            continue
+        lines.append(filled(start, command, 6))
+        if why:
+            lines.append(wrapped(why, 10))
+    return "\n".join(lines)
 
 
 # ---- plans and tasks -----------------------------------------------------------------------------------------------
@@ -60,7 +71,7 @@ def next_line(*steps: tuple[str, str] | str) -> str:
 def plan_text(run: str, plan: Plan, started_at: str, style: Style) -> str:
     """A new plan with its run."""
     lines = [
-        f"{style('Run ' + run, bold=True)} · {counted(len(plan.tasks), 'task')} · starts at {started_at}",
+        _led(f"Run {run}", f"· {counted(len(plan.tasks), 'task')} · starts at {started_at}", style),
         wrapped(plan.strategy, 2),
         "",
         *_task_lines(plan.in_order()),
@@ -72,24 +83,25 @@ def plan_text(run: str, plan: Plan, started_at: str, style: Style) -> str:
 def _task_lines(
     tasks: Sequence[Task], states: Mapping[str, str] | None = None, notes: Mapping[str, str] | None = None
 ) -> list[str]:
-    ids = max(len(task.id) for task in tasks)
+    ids = max((len(task.id) for task in tasks), default=0)
     lines = []
     for task in tasks:
         after = f"   after {', '.join(task.depends_on)}" if task.depends_on else ""
         state = f"{states[task.id]:<8}" if states else ""
-        head = f"  {task.id:<{ids}}  {state}{_VERBS[task.action]:<7}{printable(task.target)}{after}"
+        start = f"  {task.id:<{ids}}  {state}{_VERBS[task.action]:<7}"
+        head = start + printable(task.target) + after
         margin = 4 + ids
-        lines += [head, wrapped(task.description, margin)]
+        lines.append(head if width(head) <= WIDTH else filled(start, task.target + after, margin))
+        lines.append(wrapped(task.description, margin))
         lines += [wrapped("· " + criterion, margin, margin + 2) for criterion in task.acceptance_criteria]
         if notes and notes.get(task.id):
             lines.append(wrapped(notes[task.id], margin))
-    return lines
+    return [line for line in lines if line]
 
 
 def _verification_lines(verification: Verification) -> list[str]:
-    return (
-        ["", *(f"  Verify: {printable(command)}" for command in verification.commands)] if verification.commands else []
-    )
+    lines = [filled("  Verify: ", command, 10) for command in verification.commands]
+    return ["", *lines] if lines else []
 
 
 def tasks_text(
@@ -98,14 +110,14 @@ def tasks_text(
     """The tasks of a run with their states."""
     done = sum(state == "done" for state in states.values())
     progress = f"{done} of {counted(len(plan.tasks), 'task')} done"
-    head = f"{style('Run ' + run, bold=True)} · {progress} · for {printable(target)}"
+    head = _led(f"Run {run}", f"· {progress} · for {target}", style)
     return "\n".join([head, "", *_task_lines(plan.in_order(), states, notes), *_verification_lines(plan.verification)])
 
 
 def task_text(task: Task, style: Style) -> str:
     """One task, for whoever does it."""
     lines = [
-        f"{style(task.id, bold=True)} · {_VERBS[task.action]} {printable(task.target)}",
+        _led(task.id, f"· {_VERBS[task.action]} {task.target}", style),
         wrapped(task.description, 2),
     ]
     lines += [wrapped("· " + criterion, 2, 4) for criterion in task.acceptance_criteria]
@@ -120,7 +132,7 @@ def task_text(task: Task, style: Style) -> str:
 def review_head(commits: int, files: int, added: int, removed: int, target: str, round_: int, rounds: int) -> str:
     """What is about to be reviewed."""
     size = f"{counted(commits, 'commit')}, {counted(files, 'file')} (+{added:,} −{removed:,})"
-    return f"Reviewing {size} against {printable(target)} · round {round_} of {rounds}"
+    return wrapped(f"Reviewing {size} against {target} · round {round_} of {rounds}", 0, 4)
 
 
 def verdict_text(record: Record, style: Style) -> str:
@@ -129,12 +141,13 @@ def verdict_text(record: Record, style: Style) -> str:
     assert isinstance(body, VerdictRecord)  # noqa: S101 -- what callers pass
     said = f"{SIGNS[body.verdict]} {body.verdict}"
     summary = body.review.reason if body.verdict == "abort" and body.review.reason else body.review.summary
-    lines = [style(said, _COLOURS[body.verdict], bold=True) + "   " + wrapped(summary, 0, 4), ""]
+    opening = filled(f"{said}   ", summary, 4).removeprefix(said)
+    lines = [style(said, _COLOURS[body.verdict], bold=True) + opening, ""]
     lines += [_task_review_line(one) for one in body.review.task_reviews]
     if body.review.task_reviews:
         lines.append("")
     for finding in body.open_findings:
-        lines += _finding_lines(finding)
+        lines += filter(None, _finding_lines(finding))
     if body.model_verdict != body.verdict:
         lines.append(
             wrapped(
@@ -144,24 +157,26 @@ def verdict_text(record: Record, style: Style) -> str:
     if lines[-1]:
         lines.append("")
     cost = f"{engine_words(body.engine)} · {tokens_words(body.engine.tokens)} · {elapsed(body.engine.seconds)}"
-    lines.append(f"Seen: {coverage_words(body.coverage)} · {cost}")
-    lines.append(f"Recorded on {record.subject.head[:7]} · round {body.round} · {printable(body.series)} · unsigned")
+    lines.append(filled("Seen: ", f"{coverage_words(body.coverage)} · {cost}", 6))
+    where = f"{record.subject.head[:7]} · round {body.round} · {body.series} · unsigned"
+    lines.append(filled("Recorded on ", where, 6))
     return "\n".join(lines)
 
 
 def _task_review_line(one: TaskReview) -> str:
     met = sum(criterion.met for criterion in one.criteria)
     criteria = f"{met} of {counted(len(one.criteria), 'criterion', 'criteria')}" if one.criteria else ""
-    head = f"  {one.task_id:<4} {one.status:<8} {criteria}".rstrip()
-    return head if not one.feedback else head + "\n" + wrapped(one.feedback, 7)
+    head = f"  {cut(printable(one.task_id), 40):<4} {one.status:<8} {criteria}".rstrip()
+    return f"{head}\n{wrapped(one.feedback, 7)}".rstrip()
 
 
 def _finding_lines(finding: Finding) -> list[str]:
-    where = printable(finding.where)
-    head = f"  {finding.severity:<8} {where}".rstrip() + f"   [{printable(finding.id)}]"
+    head = filled(f"  {finding.severity:<9}", f"{finding.where} [{finding.id}]", 11)
     lines = [head, wrapped(finding.body, 11)]
-    if finding.suggestion:
-        lines += [f"           | {line}" for line in printable(finding.suggestion, lines=True).splitlines()[:8]]
+    suggested = printable(finding.suggestion or "", lines=True).splitlines()
+    lines += [f"           | {cut(line, WIDTH - 13)}".rstrip() for line in suggested[:_SUGGESTED]]
+    if len(suggested) > _SUGGESTED:
+        lines.append(f"           … {counted(len(suggested) - _SUGGESTED, 'more line')}")
     return lines
 
 
@@ -182,12 +197,9 @@ def coverage_words(coverage: Coverage) -> str:
 
 def gate_text(word: str, reasons: Sequence[str], extra: str, style: Style) -> str:
     """The gate's answer: `open` or `closed`, with its reasons aligned beside it."""
-    first, *others = [printable(reason) for reason in reasons]
-    lines = textwrap.fill(first, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
-    text = style(f"{word:<8}", _COLOURS[word], bold=True) + lines[8:]
-    for other in others:
-        text += "\n" + wrapped(other, 8)
-    return text + (f"\n{wrapped(extra, 8)}" if extra else "")
+    first, *others = reasons
+    text = style(word, _COLOURS[word], bold=True) + filled(f"{word:<8}", first, 8).removeprefix(word)
+    return "\n".join([text, *filter(None, (wrapped(other, 8) for other in (*others, extra)))])
 
 
 def log_text(records: Iterable[Record], now: str, style: Style) -> str:
@@ -198,15 +210,18 @@ def log_text(records: Iterable[Record], now: str, style: Style) -> str:
 def _log_line(record: Record, now: str, style: Style) -> str:
     body = record.body
     when = ago(body.time, now)
+    what, colour, about = _log_words(body)
+    start = f"{record.subject.head[:7]}  "
+    line = cut(f"{what:<9}  {printable(about)}", WIDTH - len(start) - len(when) - 2)
+    return start + style(what, colour) + line.removeprefix(what) + "  " + when
+
+
+def _log_words(body: Predicate) -> tuple[str, str, str]:
+    """What a record is, in which colour, and what it says."""
     if isinstance(body, VerdictRecord):
-        what = style(f"{body.verdict:<9}", _COLOURS[body.verdict])
-        about = f"round {body.round}  {printable(body.review.summary)}"
-    elif isinstance(body, PlanRecord):
-        what, about = "plan     ", f"{body.run}  {printable(body.plan.objective)}"
-    elif isinstance(body, OverrideRecord):
-        what, about = style("override ", "yellow"), f"{printable(body.actor.name)}: {printable(body.reason)}"
-    elif isinstance(body, ContinueRecord):
-        what, about = "continue ", f"{printable(body.actor.name)}: {printable(body.reason)}"
-    line = f"{record.subject.head[:7]}  {what}  {about}"
-    room = WIDTH + (len(what) - 9) - len(when) - 2
-    return f"{line[: room - 1] + '…' if len(line) > room else line}  {when}"
+        return body.verdict, _COLOURS[body.verdict], f"round {body.round} {body.review.summary}"
+    if isinstance(body, PlanRecord):
+        return "plan", "", f"{body.run} {body.plan.objective}"
+    if isinstance(body, OverrideRecord):
+        return "override", "yellow", f"{body.actor.name}: {body.reason}"
+    return "continue", "", f"{body.actor.name}: {body.reason}"

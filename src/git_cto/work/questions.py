@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING
 from git_cto.prompts import instructions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from git_cto.model import CommandOutcome, Finding, Plan, Suspicion, Target, Task, TaskResult
     from git_cto.repo.patch import Shown, View
 
 
+@dataclass(frozen=True)
 class Fence:
-    """Marks blocks of data. The marker is random and occurs in none of the texts it was made for."""
+    """Marks blocks of data with a marker that nobody who wrote the data could foresee."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        held = list(texts)
-        self.marker = secrets.token_hex(16)
-        while any(self.marker in text for text in held):
-            self.marker = secrets.token_hex(16)
+    marker: str
 
     def block(self, name: str, text: str) -> str:
         """The text as a block of data."""
@@ -52,9 +49,25 @@ class ReviewMatter:
     dispute: str
 
 
+def _fence(question: Callable[[Fence], str]) -> Fence:
+    """A fence whose random marker occurs nowhere in the data of a question."""
+    unmarked = question(Fence(""))
+    marker = secrets.token_hex(16)
+    while marker in unmarked:
+        marker = secrets.token_hex(16)
+    return Fence(marker)
+
+
 def plan_prompt(objective: str, *, target: Target, guidelines: Mapping[str, str]) -> str:
     """The question that a plan answers."""
-    fence = Fence([objective, *guidelines.values()])
+
+    def question(fence: Fence) -> str:
+        return _plan_question(objective, target, guidelines, fence)
+
+    return question(_fence(question))
+
+
+def _plan_question(objective: str, target: Target, guidelines: Mapping[str, str], fence: Fence) -> str:
     parts = [
         "Plan this objective for the repository in the current directory.\n",
         f"The change is meant for the branch {target.name}.\n",
@@ -67,7 +80,7 @@ def plan_prompt(objective: str, *, target: Target, guidelines: Mapping[str, str]
 
 def review_fence(matter: ReviewMatter) -> Fence:
     """A fence for the data of this question."""
-    return Fence(_data(matter))
+    return _fence(lambda fence: review_prompt(matter, fence))
 
 
 def review_prompt(matter: ReviewMatter, fence: Fence) -> str:
@@ -105,13 +118,6 @@ def review_prompt(matter: ReviewMatter, fence: Fence) -> str:
 def retry_prompt(prompt: str, error: str) -> str:
     """The same question again, after an answer that could not be used."""
     return f"{prompt}\n# Your last answer could not be used\n\n{error}\n\nAnswer again, in the form asked for.\n"
-
-
-def _data(matter: ReviewMatter) -> list[str]:
-    shown = [text for one in matter.view.files for text in (one.patch, one.content, one.file.name)]
-    said = [matter.claim, matter.dispute, *(result.summary for result in matter.results)]
-    found = [finding.body for finding in matter.prior] + [one.output for one in matter.commands]
-    return [*shown, *said, *found, *matter.guidelines.values(), str(matter.plan)]
 
 
 def _guidelines(fence: Fence, guidelines: Mapping[str, str]) -> str:

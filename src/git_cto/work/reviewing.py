@@ -35,6 +35,7 @@ from git_cto.model import (
 )
 from git_cto.prompts import instructions
 from git_cto.redaction import redact_all, redacted, secret_values
+from git_cto.render.words import counted
 from git_cto.repo.change import conflicts, fetch_missing
 from git_cto.repo.git import changed_paths
 from git_cto.repo.patch import View, view
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "gpt-5.4"
 DEFAULT_EFFORT = "high"
 LARGEST_CLAIM = 20_000  # characters
+LARGEST_SUSPICION = 50  # suspicions
 LARGEST_GUIDELINE = 60_000
 
 
@@ -261,7 +263,9 @@ def compose(
     )
     _refuse_too_large(shown)
     odd = [one for file in shown.files if file.patch for one in suspicions(file.file.name, file.patch)]
-    odd = [one for one in odd if not matches(one.path, policy.review.suspicious_ok)][:50]
+    # What bars an approval comes first, so that harmless oddities cannot push it out of what is kept.
+    odd.sort(key=lambda one: (matches(one.path, policy.review.suspicious_ok), not one.bars))
+    odd = odd[:LARGEST_SUSPICION]
     guidelines = _guidelines(workspace, found)
     matter = ReviewMatter(
         head=found.change.head,
@@ -275,7 +279,7 @@ def compose(
         claim=brief.claim,
         commands=outcomes,
         planned_commands=brief.commands,
-        suspicions=odd,
+        suspicions=[one for one in odd if not matches(one.path, policy.review.suspicious_ok)],
         dispute=brief.dispute,
     )
     fence = review_fence(matter)
@@ -320,7 +324,7 @@ def _refuse_too_large(shown: View) -> None:
     """No model is asked about a change of which it would see the lesser part."""
     if shown.coverage.omitted > shown.coverage.files - shown.coverage.omitted:
         raise InconclusiveError(
-            f"{shown.coverage.omitted} of {shown.coverage.files} files do not fit into one review.",
+            f"{shown.coverage.omitted} of {counted(shown.coverage.files, 'file')} would not fit into one review.",
             "split the change, or list generated files under [coverage] summarised in .cto/config.toml",
             code="too_large",
         )
