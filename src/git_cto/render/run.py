@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.model import VerdictRecord
 from git_cto.redaction import printable
-from git_cto.render.terminal import wrapped
+from git_cto.render.lines import wrapped
 from git_cto.render.words import counted, tokens_words
 
 if TYPE_CHECKING:

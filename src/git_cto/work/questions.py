@@ -191,7 +191,16 @@ def _shown(one: Shown) -> bool:
 
 def task_prompt(plan: Plan, task: Task, *, feedback: str, findings: Sequence[Finding], trouble: str) -> str:
     """What an executor is told of a task. `trouble` is why an earlier try could not be taken ("" at first)."""
-    fence = Fence([str(plan), feedback, trouble, *(finding.body for finding in findings)])
+
+    def prompt(fence: Fence) -> str:
+        return _task_prompt(plan, task, fence, feedback=feedback, findings=findings, trouble=trouble)
+
+    return prompt(_fence(prompt))
+
+
+def _task_prompt(
+    plan: Plan, task: Task, fence: Fence, *, feedback: str, findings: Sequence[Finding], trouble: str
+) -> str:
     told = "\n".join([f"Objective of the whole: {plan.objective}", "", *_task(task)])
     parts = [instructions("executor"), "# The task\n\n" + fence.block("TASK", told)]
     if feedback:
