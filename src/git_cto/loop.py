@@ -138,6 +138,8 @@ def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, .
     means.progress.tell(Event(kind="reviewing", text=question.question.model, round=brief.survey.standing.round))
     done = reviewing.review(workspace, question, means.reviewer)
     means.progress.reviewed(done.verdict.engine, done.verdict.verdict, done.verdict.review.summary)
+    for finding in done.verdict.open_findings:
+        means.progress.tell(Event(kind="note", text=f"{finding.severity} {finding.where}: {finding.body}"))
     return done
 
 

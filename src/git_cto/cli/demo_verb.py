@@ -15,7 +15,7 @@ from git_cto.errors import ExitCode
 def command(shell: Shell, *, keep: bool) -> int:
     """See the whole loop on a throw-away repository: plan, tasks, a refusal, the fix, an approval, the gate.
 
-    The Codex is real and needs no key: its answers are scripted. Nothing is left behind.
+    Codex and Claude Code are real and need no key: their answers are scripted. Nothing is left behind.
     """
     from git_cto.demo.play import play
     from git_cto.render.terminal import next_line
@@ -24,14 +24,14 @@ def command(shell: Shell, *, keep: bool) -> int:
     played = play(os.environ, shell.note if shell.json else click.echo, keep=keep)
     shell.document(
         DemoDocument(
-            scripted=True, verdicts=("revise", "approve"), allowed=played.gate == 0, repository=played.repository
+            scripted=True, verdicts=played.verdicts, allowed=played.gate == 0, repository=played.repository
         )
     )
     shell.say("\nThat was scripted. On a repository of your own, with your own Codex login:")
     shell.say(
         next_line(
-            ("codex login", "once"),
-            ('git cto plan "OBJECTIVE"', "in your repository"),
+            ("codex login", "once; and claude, then /login"),
+            ('git cto run "OBJECTIVE"', "in your repository"),
             ("git cto review", "on any branch, with or without a plan"),
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import subprocess
@@ -9,12 +10,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from git_cto.agents.process import ProgramNotFoundError, find_program
-from git_cto.demo import story
+from git_cto.demo import claude_replies, story
 from git_cto.demo.server import KEY_VARIABLE, ModelServer
 from git_cto.errors import ToolError
+from git_cto.model import Verdict
 
 Tell = Callable[[str], None]
 
@@ -28,39 +31,39 @@ _AUTHOR = {
 
 @dataclass(frozen=True)
 class Played:
-    """How it ended: the exit codes of the two reviews and of the gate, and where the repository is (if kept)."""
+    """How it ended: the verdicts in the ledger, the gate's exit code, and where the repository is (if kept)."""
 
-    reviews: tuple[int, int]
+    verdicts: tuple[Verdict, ...]
     gate: int
     repository: str | None
-
-    @property
-    def as_written(self) -> bool:
-        """Whether everything came as the story has it: revise, approve, open."""
-        return self.reviews == (1, 0) and self.gate == 0
 
 
 def play(environ: Mapping[str, str], tell: Tell, *, keep: bool) -> Played:
     """Plays the whole story and leaves nothing behind, unless `keep`. Raises `ToolError` where a step fails."""
-    try:
-        find_program("codex", environ)
-    except ProgramNotFoundError as missing:
-        raise ToolError(
-            "The demo needs the real Codex (it talks to a scripted server, so no key and no login).",
-            "npm install -g @openai/codex, then git cto demo",
-            code="not_installed",
-        ) from missing
+    _need(environ, "codex", "Codex", "npm install -g @openai/codex")
+    _need(environ, "claude", "Claude Code", "npm install -g @anthropic-ai/claude-code")
     home = Path(tempfile.mkdtemp(prefix="git-cto-demo-"))
     try:
-        with ModelServer(story.script()) as server:
-            stage = _Stage(home, _environment(environ, home), tell)
-            _set_up(stage, server)
+        with ModelServer(story.codex_script()) as codex, ModelServer(repeat(story.claude_reply)) as claude:
+            stage = _Stage(home, _environment(environ, home) | claude_replies.environment(claude.port), tell)
+            _set_up(stage, codex)
             return _play(stage, str(stage.repository) if keep else None)
     finally:
         if keep:
             tell(f"\nKept: {home / 'shop'}")
         else:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _need(environ: Mapping[str, str], program: str, name: str, install: str) -> None:
+    try:
+        find_program(program, environ)
+    except ProgramNotFoundError as missing:
+        raise ToolError(
+            f"The demo needs the real {name} (it talks to a scripted server, so no key and no login).",
+            f"{install}, then git cto demo",
+            code="not_installed",
+        ) from missing
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,14 @@ class _Stage:
 
 def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """The least that the steps need: no key, no configuration and no git variable of the user."""
-    kept = {name: environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE") if name in environ}
+    kept = {name: environ[name] for name in ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE") if name in environ}
     passed = {name: value for name, value in environ.items() if name.startswith(("COVERAGE_", "COV_"))}
     return {
         **kept,
         **passed,
         **_AUTHOR,
         "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),  # both agents leave folders of theirs there
         "CODEX_HOME": str(home / ".codex"),
         KEY_VARIABLE: "scripted",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -129,6 +133,7 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 def _set_up(stage: _Stage, server: ModelServer) -> None:
     (stage.home / ".codex").mkdir()
+    (stage.home / "tmp").mkdir()
     (stage.home / ".codex" / "config.toml").write_text(server.codex_config(), encoding="utf-8")
     stage.repository.mkdir()
     stage.quietly("git", "init", "--quiet", "--initial-branch=main")
@@ -140,29 +145,22 @@ def _set_up(stage: _Stage, server: ModelServer) -> None:
 
 def _play(stage: _Stage, kept: str | None) -> Played:
     tell = stage.tell
-    tell("This is the real Codex. Its answers are scripted: a server inside this package plays the model,")
-    tell("on 127.0.0.1, without a key. Everything else is real: git, branches, diffs, notes, the gate.")
-    stage.act("git-cto", "plan", story.OBJECTIVE)
+    tell("These are the real Codex and the real Claude Code. Their answers are scripted: a server inside this")
+    tell("package plays both models, on 127.0.0.1, without a key. Everything else is real: git, branches, worktrees,")
+    tell("edits, the test suite, diffs, notes, the gate.")
+    stage.act("git-cto", "run", story.OBJECTIVE, "--jobs", "2", "--allow-commands")
 
-    tell("\n# An executor does the tasks, each on its own branch. (Its work is part of the story as well.)")
-    stage.act("git-cto", "start", "t1", "--quiet")
-    stage.write("app.py", story.FIRST_TRY)
-    stage.act("git-cto", "finish", "-m", "Add GET /health")
-    stage.act("git-cto", "start", "t2", "--quiet")
-    stage.write("test_app.py", story.TESTS)
-    stage.act("git-cto", "finish", "-m", "Cover GET /health")
+    trunk = stage.quietly("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/cto/*/trunk").strip()
+    tell("\n# The first review was right: the route asked for a login. What was judged last may be merged:")
+    gate = stage.act("git-cto", "gate", trunk)
 
-    tell("\n# The actual diff goes to Codex. The plan's test suite runs first, in a clean worktree.")
-    first = stage.act("git-cto", "review", "Route added, tests written", "--verify", "--allow-commands", ends=1)
-    stage.act("git-cto", "gate", ends=1)
+    tell("\n# And git remembers: every task on its branch, every verdict on its commit.")
+    stage.act("git", "log", "--graph", "--format=%h %s", trunk)
+    stage.act("git", "log", "--notes=cto", "-1", trunk)
+    return Played(_verdicts(stage, trunk), gate, kept)
 
-    tell("\n# It is right: the route asks for a login. Fix it on the same task branch and submit again.")
-    stage.act("git-cto", "start", "t1", "--quiet")
-    stage.write("app.py", story.FIXED)
-    stage.act("git-cto", "finish", "-m", "Let /health through without a login")
-    second = stage.act("git-cto", "review", "Fixed, tests pass", "--verify", "--allow-commands")
-    gate = stage.act("git-cto", "gate")
 
-    tell("\n# And git remembers.")
-    stage.act("git", "log", "--notes=cto", "-1")
-    return Played((first, second), gate, kept)
+def _verdicts(stage: _Stage, trunk: str) -> tuple[Verdict, ...]:
+    """The verdicts that the ledger has, the first one first."""
+    records = json.loads(stage.quietly("git-cto", "log", trunk, "--json"))["records"]
+    return tuple(record["body"]["verdict"] for record in reversed(records) if record["kind"] == "verdict")

@@ -1,6 +1,7 @@
-"""What the demo tells: a small repository, an objective, the work of two tasks, and the scripted answers.
+"""What the demo tells: a small repository, an objective, two tasks, and the scripted answers of both agents.
 
-The first version of the work is really wrong in the way that the first review says; the second mends it.
+The first version of the work is really wrong in the way that the first review says (and the test suite, which really
+runs, says so too); the second mends it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from git_cto.demo.claude_replies import folder_of, prompt_of, says, task_of
 from git_cto.demo.server import Tokens, call, message
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Health(unittest.TestCase):
 
 FIRST_TRY = BEFORE["app.py"].replace(_ANCHOR, _WRONG + _ANCHOR)
 FIXED = BEFORE["app.py"].replace(_ANCHOR, _RIGHT + _ANCHOR)
-TESTS = BEFORE["test_app.py"] + _TEST
+_LAST_TEST = '        self.assertEqual(get("/version")[0], 401)\n'
 
 _CRITERIA = {
     "t1": ['GET /health answers 200 with {"status": "ok"}', "GET /health needs no login"],
@@ -101,8 +103,8 @@ PLAN: dict[str, Any] = {
             "target": "test_app.py",
             "description": "Cover the route",
             "acceptance_criteria": _CRITERIA["t2"],
-            "depends_on": ["t1"],
-            "context": "The suite uses unittest and calls get().",
+            "depends_on": [],
+            "context": "The suite uses unittest and calls get(). Another task adds the route.",
         },
     ],
     "verification": {"commands": ["python3 -m unittest -q"], "expected": "All tests pass."},
@@ -186,7 +188,7 @@ def _answering(answer: Callable[[str, str], dict[str, Any]]) -> Callable[[Reques
     return reply
 
 
-def script() -> list[Any]:
+def codex_script() -> list[Any]:
     """The answers in the order in which Codex will ask: look around, plan, revise, approve."""
     return [
         call("exec_command", {"cmd": "cat app.py test_app.py"}, tokens=Tokens(input=1500, output=40)),
@@ -194,3 +196,25 @@ def script() -> list[Any]:
         _answering(_first_review),
         _answering(_second_review),
     ]
+
+
+# ---- the executor's part -------------------------------------------------------------------------------------------
+
+_EDITS = {
+    ("t1", False): ("app.py", _ANCHOR, _WRONG + _ANCHOR, "Added GET /health beside /version."),
+    ("t1", True): ("app.py", '@route("/health")', '@route("/health", login=False)', "/health needs no login any more."),
+    ("t2", False): ("test_app.py", _LAST_TEST, _LAST_TEST + _TEST, "The suite calls /health without a user."),
+}
+
+
+def claude_reply(request: Request) -> Reply:
+    """What Claude Code's model says next: read the file, edit it, say what was done. By what it is asked, not when."""
+    said = prompt_of(request)
+    name, old, new, closing = _EDITS[task_of(request), "<<<FEEDBACK" in said]
+    path = f"{folder_of(request)}/{name}"
+    turns = (
+        says("Let me look.", ("Read", {"file_path": path})),
+        says("Now the change.", ("Edit", {"file_path": path, "old_string": old, "new_string": new})),
+    )
+    done = said.count('"tool_result"')
+    return turns[done] if done < len(turns) else says(closing)
