@@ -20,11 +20,13 @@ from typing import Any
 
 import pytest
 
+import git_cto
 from git_cto.cli import run
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, Reply, Request, Step, message
 
 PATH_OF_SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 TOP = Path(__file__).resolve().parents[1]
+SOURCE = str(Path(git_cto.__file__).resolve().parents[1])  # a process is to run the code that is tested here
 
 
 def agents_folder() -> Path:
@@ -140,7 +142,8 @@ class World:
 
     def process(self, *argv: str, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 -- Popen's options
         """Starts `git cto <argv>` here as a program of its own."""
-        return subprocess.Popen([sys.executable, "-m", "git_cto", *argv], cwd=options.pop("cwd", self.path), **options)
+        options = {"cwd": self.path, "env": {**os.environ, "PYTHONPATH": SOURCE}, **options}
+        return subprocess.Popen([sys.executable, "-m", "git_cto", *argv], **options)
 
     # ---- situations
 

@@ -91,6 +91,13 @@ class AbortedError(CtoError):
     code = "aborted"
 
 
+class InterruptError(CtoError):
+    """The user has stopped us (Ctrl-C), and there is more to be said than that."""
+
+    exit_code = ExitCode.INTERRUPTED
+    code = "interrupted"
+
+
 class BugError(CtoError):
     """A mistake of git-cto itself."""
 

@@ -7,10 +7,12 @@ wherever it was stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from git_cto.agents import strays
+from git_cto.agents.process import termination_unwinds
 from git_cto.errors import AbortedError, EscalatedError, UsageError
 from git_cto.repo import worktrees
 from git_cto.repo.runs import trunk_ref
@@ -18,6 +20,7 @@ from git_cto.work import crew as crews
 from git_cto.work import reviewing
 from git_cto.work.asking import Asker
 from git_cto.work.by_hand import wait_for_results
+from git_cto.work.costs import taken_so_far
 from git_cto.work.deciding import go_on
 from git_cto.work.progress import AtWork, Event, Progress, read_state
 from git_cto.work.runs import Run, load_run
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 
 
 STATE = "state.json"  # beside the worktrees: what `git cto status` shows of a loop at work
+_GRACE = 3.0  # seconds between TERM and KILL for what agents left running
+_ONCE_MORE = "The last try of every task changed nothing at all."
+
+Cause = Literal["approved", "aborted", "rounds", "unchanged", "nothing", "conflict", "budget"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +45,7 @@ class Means:
     """What the loop has: who does tasks, who reviews, and who is asked when it is stuck.
 
     `ask_human` gets why the loop stopped and returns a reason to go on, or None; `verify` says whether verification
-    commands may run.
+    commands run, if they may.
     """
 
     crew: crews.Crew
@@ -54,81 +61,107 @@ class Means:
         """What is going on, and what was taken."""
         return self.crew.progress
 
-    def do_tasks(self, workspace: Workspace, run: Run) -> int:
-        """Has all open tasks done; returns how many that were."""
+    def do_tasks(self, workspace: Workspace, run: Run, again: str) -> int:
+        """Has all open tasks done; returns how many that were. With a reason to try `again`, also those that failed."""
         if self.by_hand:
             return wait_for_results(workspace, run, self.progress, self.crew.doing.stop)
         crews.refuse_checked_out(workspace, run)
-        return crews.do_tasks(workspace, run, self.crew)
+        return crews.do_tasks(workspace, run, self.crew, again)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How the loop ended, and why in a sentence."""
+    """How the loop ended, for which cause, and why in a sentence. `behind` counts what the target has and trunk not."""
 
     how: Literal["approved", "aborted", "escalated"]
+    cause: Cause
     why: str
-    reviewed: Reviewed | None = None
+    behind: int = 0
 
 
 def loop(workspace: Workspace, run_id: str, means: Means) -> Ended:
     """Goes round until it ends. Raises `CtoError` where a tool fails; it can be called again then."""
     with _alone(workspace, run_id):
-        means.progress.state = worktrees.home(workspace.git, run_id) / STATE
+        _take_up(workspace, run_id, means.progress)
+        again = ""  # what a human says to tasks that came to nothing
         while True:
             run = load_run(workspace, run_id)
             means.progress.round = run.standing.round
-            ended = _stuck(workspace, run, means)
-            if ended is None:
-                done = means.do_tasks(workspace, run)
-                ended = _judge(workspace, run_id, means, tried=done > 0) if means.crew.may_go_on() else _over(means)
-            if ended is not None:
-                return ended
+            ended = _stuck(run) or _round(workspace, run, means, again)
+            again = _human(workspace, run_id, means, ended) if ended else ""
+            if ended and not again:
+                return replace(ended, behind=_behind(workspace, run_id))
 
 
-def _stuck(workspace: Workspace, run: Run, means: Means) -> Ended | None:
-    """The end of a run that waits for a human, unless one says to go on."""
+def _stuck(run: Run) -> Ended | None:
+    """The end of a run that waits for a human."""
     if run.standing.aborted:
-        return _ask_human(workspace, run.id, means, "The reviewer said abort, and nobody has said to go on.")
+        why = "The reviewer said abort, and nobody has said to go on."
+        return Ended(how="aborted", cause="aborted", why=why)
     if run.standing.escalated:
-        return _ask_human(workspace, run.id, means, "No approval in the last rounds, and nobody has said to go on.")
+        why = "No approval in the last rounds, and nobody has said to go on."
+        return Ended(how="escalated", cause="rounds", why=why)
     return None
 
 
-def _judge(  # noqa: PLR0911 -- one return for each way to end
-    workspace: Workspace, run_id: str, means: Means, *, tried: bool
-) -> Ended | None:
+def _round(workspace: Workspace, run: Run, means: Means, again: str) -> Ended | None:
+    """All open tasks and one review; None where there is another round."""
+    tried = means.do_tasks(workspace, run, again)
+    if not means.crew.may_go_on():
+        return _over(means)
+    ended = _judge(workspace, run.id, means)
+    if ended and ended.cause == "nothing" and not (tried or again or means.by_hand):
+        return _round(workspace, load_run(workspace, run.id), means, _ONCE_MORE)  # that is what a resume is for
+    return ended
+
+
+def _judge(workspace: Workspace, run_id: str, means: Means) -> Ended | None:
     """One review; None where there is another round."""
     found = survey(workspace, head=trunk_ref(run_id), base=None, run=run_id)
     if not found.change.files:
-        return _ask_human(workspace, run_id, means, "No task has changed anything, so there is nothing to review.")
-    brief = reviewing.prepare(workspace, found, claim="", dispute="")
+        why = "No task has changed anything, so there is nothing to review."
+        return Ended(how="escalated", cause="nothing", why=why)
+    try:
+        brief = reviewing.prepare(workspace, found, claim="", dispute="")
+    except UsageError as error:
+        if error.code != "conflict":
+            raise
+        return Ended(how="escalated", cause="conflict", why=error.message)
     outcomes = _verified(workspace, brief, means)
     try:
         done = reviewing.standing_verdict(brief, outcomes) or _asked(workspace, brief, outcomes, means)
     except (EscalatedError, AbortedError) as stuck:
-        return _ask_human(workspace, run_id, means, stuck.message)
+        how: Literal["aborted", "escalated"] = "aborted" if isinstance(stuck, AbortedError) else "escalated"
+        return Ended(how=how, cause="aborted" if how == "aborted" else "rounds", why=stuck.message)
+    return _after(done) or (None if means.crew.may_go_on() else _over(means))
+
+
+def _after(done: Reviewed) -> Ended | None:
+    """What a verdict ends, if it ends anything."""
     said = done.verdict.review.reason or done.verdict.review.summary
     if done.verdict.verdict == "approve":
-        return Ended(how="approved", why=said, reviewed=done)
+        return Ended(how="approved", cause="approved", why=said)
     if done.verdict.verdict == "abort":
-        return Ended(how="aborted", why=said, reviewed=done)
+        return Ended(how="aborted", cause="aborted", why=said)
     if done.after.escalated:
-        return _ask_human(workspace, run_id, means, f"Round {done.verdict.round} said revise again: {said}", done)
-    if tried and not done.asked:
-        return Ended(how="escalated", why=f"The tasks were tried again and nothing changed: {said}", reviewed=done)
-    return None if means.crew.may_go_on() else _over(means)
+        why = f"Round {done.verdict.round} said revise again: {said}"
+        return Ended(how="escalated", cause="rounds", why=why)
+    if not done.asked:
+        why = f"This was judged before, and nothing has changed since: {said}"
+        return Ended(how="escalated", cause="unchanged", why=why)
+    return None
 
 
 def _verified(workspace: Workspace, brief: Brief, means: Means) -> tuple[CommandOutcome, ...]:
-    if not means.verify:
+    if not means.verify or not all(means.crew.doing.may_run(command) for command in brief.commands):
         return ()
     found = brief.survey
 
     def told(text: str) -> None:
         means.progress.tell(Event(kind="verifying", text=text))
 
-    return verify(workspace, found.change.head, brief.commands, timeout=found.policy.verify.timeout, told=told)
+    timeout = found.policy.verify.timeout
+    return verify(workspace, found.change.head, brief.commands, timeout=timeout, told=told, run=found.run or "verify")
 
 
 def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, ...], means: Means) -> Reviewed:
@@ -138,34 +171,54 @@ def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, .
     means.progress.tell(Event(kind="reviewing", text=question.question.model, round=brief.survey.standing.round))
     done = reviewing.review(workspace, question, means.reviewer)
     means.progress.reviewed(done.verdict.engine, done.verdict.verdict, done.verdict.review.summary)
-    for finding in done.verdict.open_findings:
-        means.progress.tell(Event(kind="note", text=f"{finding.severity} {finding.where}: {finding.body}"))
     return done
 
 
-def _ask_human(workspace: Workspace, run_id: str, means: Means, why: str, done: Reviewed | None = None) -> Ended | None:
-    """Goes on where a human says to, which is recorded; else the loop is escalated."""
-    reason = means.ask_human(why)
-    if not reason:
-        return Ended(how="escalated", why=why, reviewed=done)
-    with suppress(UsageError):  # it was neither escalated nor aborted: going on is all there is to it
+def _human(workspace: Workspace, run_id: str, means: Means, ended: Ended) -> str:
+    """A human's reason to go on where the loop would end, which is recorded; "" where it ends."""
+    if ended.cause not in {"rounds", "nothing"}:
+        return ""
+    reason = means.ask_human(ended.why) or ""
+    if reason and ended.cause == "rounds":
         go_on(workspace, run_id, reason=reason, base=None)
-    return None
+    return reason
 
 
 def _over(means: Means) -> Ended:
     taken = means.progress
-    return Ended(how="escalated", why=f"The budget is used up: {taken.tokens:,} tokens, ${taken.cost:.2f}.")
+    why = f"The budget is used up: {taken.tokens:,} tokens, ${taken.cost:.2f}."
+    return Ended(how="escalated", cause="budget", why=why)
+
+
+def _behind(workspace: Workspace, run_id: str) -> int:
+    """How many commits the target has that trunk has not: it moved meanwhile."""
+    run = load_run(workspace, run_id)
+    counted = workspace.git.run("rev-list", "--count", run.target.commit, f"^{run.trunk}") if run.trunk else b"0"
+    return int(counted)
+
+
+def _take_up(workspace: Workspace, run_id: str, progress: Progress) -> None:
+    """What an earlier loop left: results that are committed, and what it took."""
+    run = load_run(workspace, run_id)
+    crews.take_up(workspace, run)
+    worktrees.clear(workspace.git, run_id, trunk_ref(run_id).rsplit("/", 1)[0])
+    progress.taken[:] = taken_so_far(workspace, run)
+    progress.state = worktrees.home(workspace.git, run_id) / STATE
 
 
 @contextmanager
 def _alone(workspace: Workspace, run_id: str) -> Iterator[None]:
-    """Only one loop works on a run; what an earlier one that was killed left behind is cleared away."""
-    with worktrees.alone(workspace.git, run_id) as alone:
+    """Only one loop works on a run. What agents left running ends, that of an earlier loop which was killed too."""
+    mark = str(worktrees.home(workspace.git, run_id))
+    with termination_unwinds(), worktrees.alone(workspace.git, run_id) as alone:
         if not alone:
-            raise UsageError(f"Another process is at work on {run_id}.", f"git cto status {run_id}")
-        worktrees.clear(workspace.git, run_id)
-        yield
+            raise UsageError(f"Another process is at work on {run_id}.", f"git cto status {run_id}", code="busy")
+        strays.end_all(mark, _GRACE)
+        try:
+            with strays.marked(mark):
+                yield
+        finally:
+            strays.end_all(mark, _GRACE)
 
 
 def abandon(workspace: Workspace, run: Run) -> tuple[str, ...]:
@@ -173,6 +226,7 @@ def abandon(workspace: Workspace, run: Run) -> tuple[str, ...]:
     crews.refuse_checked_out(workspace, run)
     with _alone(workspace, run.id):
         prefix = trunk_ref(run.id).rsplit("/", 1)[0]
+        worktrees.clear(workspace.git, run.id, prefix)
         found = workspace.git.refs(f"{prefix}/*")
         commands = "".join(f"delete {ref} {commit}\n" for ref, commit in found.items())
         workspace.git.run("update-ref", "-m", "git cto abandon", "--stdin", data=commands.encode())

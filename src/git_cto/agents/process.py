@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Literal, cast
 
+from git_cto.agents import strays
 from git_cto.errors import ToolError
 
 OnLine = Callable[[bytes], None]
@@ -104,23 +105,23 @@ def run(  # noqa: PLR0913 -- all but the first are keywords
 ) -> Finished:
     """Runs `argv` (no shell) to its end and returns how it ended; the exit code is the caller's to judge.
 
-    `environ` is the whole environment and `stdin` the whole input. `on_line` gets each line of stdout and
-    `on_error_line` each of stderr, without the newline, in the calling thread. `idle` (seconds without a line
-    on stdout), `total`, and `grace` (between TERM and KILL, and for what is left in the pipes once the
-    program has gone) are limits. However this ends (a return, a limit, an exception of a callback, `stop`,
-    Ctrl-C, SIGTERM), the whole process group is gone afterwards.
+    `environ` is the whole environment (but for the mark of `strays`) and `stdin` the whole input. `on_line` gets
+    each line of stdout and `on_error_line` each of stderr, without the newline, in the calling thread. `idle`
+    (seconds without a line on stdout), `total`, and `grace` (between TERM and KILL, and for what is left in the
+    pipes once the program has gone) are limits. However this ends (a return, a limit, an exception of a callback,
+    `stop`, Ctrl-C, SIGTERM), the whole process group is gone afterwards.
 
     Raises `ProgramNotFoundError`, `ProgramTimeoutError`, `StoppedError`, or what a callback raises.
     """
     began = time.monotonic()
-    with _termination_unwinds():
+    with termination_unwinds():
         try:
             child = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.PIPE,  # never the caller's: who reads an open terminal waits for ever
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=dict(environ),
+                env={**environ, **strays.mark()},
                 cwd=cwd,
                 start_new_session=True,
                 bufsize=0,
@@ -267,7 +268,7 @@ def _signal_group(child: subprocess.Popen[bytes], number: int) -> bool:
 
 
 @contextmanager
-def _termination_unwinds() -> Iterator[None]:
+def termination_unwinds() -> Iterator[None]:
     """Turns SIGTERM and SIGHUP into an exception meanwhile, so that `finally` is reached and the group ended.
 
     Only in the main thread, where Python delivers signals, and only where nobody else handles them.

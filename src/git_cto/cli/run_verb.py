@@ -14,11 +14,12 @@ from git_cto.agents.command import Command
 from git_cto.agents.executor import DEFAULT_TOOLS
 from git_cto.cli.asking import codex_asker
 from git_cto.cli.shell import Shell, text_argument, verb
-from git_cto.cli.watching import watching
-from git_cto.errors import ExitCode, UsageError
+from git_cto.cli.watching import Watcher, watching
+from git_cto.errors import CtoError, ExitCode, InterruptError, UsageError
 from git_cto.loop import Means, loop
 from git_cto.redaction import printable
-from git_cto.render.run import ending_text, graph_text, taken_text
+from git_cto.render.lines import wrapped
+from git_cto.render.run import behind_text, ending_text, graph_text, taken_text
 from git_cto.render.terminal import next_line
 from git_cto.work import planning
 from git_cto.work.crew import Crew
@@ -28,6 +29,8 @@ from git_cto.work.progress import Budget, Event, Progress
 from git_cto.work.runs import choose_run, load_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from git_cto.agents.executor import Executor
     from git_cto.loop import Ended
     from git_cto.work.asking import Asker
@@ -65,18 +68,43 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
     OBJECTIVE may be - for standard input. --resume goes on with what git knows, wherever a run was stopped.
     """
     options = Options(**given)
-    options.check()
+    options.check(shell)
     with shell.workspace() as workspace:
         asker = codex_asker(workspace, options.timeout, options.idle_timeout)
         with watching(shell, events=options.events) as watch:
             progress = Progress(watch)
             run_id = _chosen(shell, workspace, options, asker, progress)
-            run = load_run(workspace, run_id)
-            watch.show(run)
-            means = _means(shell, workspace, run, options, asker, progress)
-            ended = loop(workspace, run_id, means)
+            ended = _looped(shell, workspace, run_id, options, asker, progress, watch)
         run = load_run(workspace, run_id)
-    return _told(shell, run, ended, progress)
+    return _told(shell, options, run, ended, progress)
+
+
+def _looped(
+    shell: Shell,
+    workspace: Workspace,
+    run_id: str,
+    options: Options,
+    asker: Asker,
+    progress: Progress,
+    watch: Watcher,
+) -> Ended:
+    """The loop. However it is stopped, what is said last is how to go on."""
+    resume = f"git cto run --resume {run_id}"
+    try:
+        run = load_run(workspace, run_id)
+        with watch.aside():
+            means = _means(shell, workspace, run, options, asker, progress)
+        watch.show(run, progress)
+        return loop(workspace, run_id, replace(means, ask_human=_asking(shell, options, watch)))
+    except KeyboardInterrupt:
+        raise InterruptError("Interrupted. What was committed is kept.", resume) from None
+    except SystemExit:  # TERM or HUP
+        shell.note(f"Stopped. What was committed is kept.\nNext: {resume}")
+        raise
+    except CtoError as error:
+        if error.exit_code == ExitCode.INCONCLUSIVE and "--resume" not in error.hint:
+            error.hint = f"{error.hint}\n      then {resume}" if error.hint else resume
+        raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +133,10 @@ class Options:
     idle_timeout: float | None
     events: bool
 
-    def check(self) -> None:
+    def check(self, shell: Shell) -> None:
         """Refuses what contradicts itself."""
+        if self.events and shell.json:
+            raise UsageError("--events ends with the document of --json.", "leave --json out")
         if self.resume is None and self.objective is None and self.file is None:
             raise UsageError("What should be reached?", 'git cto run "OBJECTIVE", or git cto run --resume')
         if self.resume is not None and (self.objective is not None or self.file is not None):
@@ -136,7 +166,6 @@ def _means(shell: Shell, workspace: Workspace, run: Run, options: Options, asker
     """Who does what, with which limits."""
     policy = run.policy.execute
     tools = options.allowed_tools.split(",") if options.allowed_tools else policy.allowed_tools
-    allowed = options.allow_commands or _agreed(shell, run)
     doing = Doing(
         executor=_executor(options),
         limits=asker.limits,
@@ -145,7 +174,7 @@ def _means(shell: Shell, workspace: Workspace, run: Run, options: Options, asker
         fallback_model=options.fallback_model,
         effort=options.executor_effort,
         max_cost=options.task_cost if options.task_cost is not None else policy.max_cost,
-        allow_commands=allowed,
+        may_run=_permission(shell, run, options),
         command_timeout=run.policy.verify.timeout,
         guidance=workspace.text_at(run.target.commit, "CLAUDE.md") or "",
     )
@@ -158,8 +187,7 @@ def _means(shell: Shell, workspace: Workspace, run: Run, options: Options, asker
         by_hand=options.executor == "manual",
         model=options.model,
         effort=options.effort,
-        verify=allowed and not options.no_verify,
-        ask_human=_ask if sys.stdin.isatty() and not shell.json else lambda _: None,
+        verify=not options.no_verify,
     )
 
 
@@ -169,39 +197,86 @@ def _executor(options: Options) -> Executor:
     return Claude(os.environ)
 
 
-def _agreed(shell: Shell, run: Run) -> bool:
-    """Asks once, on a terminal, whether the commands of plan and policy may run. Elsewhere the answer is no."""
-    tasks = [view.task.target for view in run.tasks if view.task.action in {"run_command", "verify"}]
-    commands = run.policy.verify.commands
-    listed = [*tasks, *(run.plan_record.plan.verification.commands if commands is None else commands)]
-    if not listed:
-        return False
-    listing = "\n".join(f"  {printable(one)}" for one in dict.fromkeys(listed))
-    if not sys.stdin.isatty() or shell.json:
+def _permission(shell: Shell, run: Run, options: Options) -> Callable[[str], bool]:
+    """Which commands may run: all, or those that a person has just agreed to. Elsewhere than on a terminal none.
+
+    What a review adds to the plan later was not seen by anybody, and does not run.
+    """
+    if options.allow_commands:
+        return lambda _: True
+    by_crew = () if options.executor == "manual" else run.tasks
+    listed = [view.task.target for view in by_crew if view.task.action in {"run_command", "verify"}]
+    if not options.no_verify:
+        commands = run.policy.verify.commands
+        listed += run.plan_record.plan.verification.commands if commands is None else commands
+    agreed = frozenset(listed) if listed and _agreed(shell, options, tuple(dict.fromkeys(listed))) else frozenset()
+    return agreed.__contains__
+
+
+def _agreed(shell: Shell, options: Options, commands: tuple[str, ...]) -> bool:
+    listing = "\n".join(f"  {printable(one)}" for one in commands)
+    if not _talks(shell, options):
         shell.note(f"note: these commands will not run (--allow-commands lets them):\n{listing}")
         return False
     click.echo(f"The plan wants to run, with your rights, in worktrees of its own:\n{listing}", err=True)
     return click.confirm("Let them run?", err=True)
 
 
-def _ask(why: str) -> str | None:
+def _talks(shell: Shell, options: Options) -> bool:
+    """Whether there is somebody to be asked."""
+    return sys.stdin.isatty() and not shell.json and not options.events
+
+
+def _asking(shell: Shell, options: Options, watch: Watcher) -> Callable[[str], str | None]:
     """Asks whether to go on; the answer is recorded."""
-    click.echo(f"\n{printable(why)}", err=True)
-    said = click.prompt("A reason to go on (empty to stop)", default="", show_default=False, err=True)
-    return str(said).strip() or None
+
+    def ask(why: str) -> str | None:
+        with watch.aside():
+            click.echo(f"\n{wrapped(why)}", err=True)
+            said = click.prompt("A reason to go on (empty to stop)", default="", show_default=False, err=True)
+        return str(said).strip() or None
+
+    return ask if _talks(shell, options) else lambda _: None
 
 
-def _told(shell: Shell, run: Run, ended: Ended, progress: Progress) -> int:
+def _told(shell: Shell, options: Options, run: Run, ended: Ended, progress: Progress) -> int:
     """The summary, and the exit code."""
-    steps = {
-        "approved": ("git cto gate " + f"cto/{run.id}/trunk", f"git push origin cto/{run.id}/trunk"),
-        "aborted": (f"git cto continue {run.id} --reason TEXT", f"git cto abandon {run.id}"),
-        "escalated": (f"git cto continue {run.id} --reason TEXT", f"git cto run --resume {run.id}"),
-    }[ended.how]
-    shell.document(run_document(run, ended.how, ended.why, progress.taken, steps[0]))
+    steps = _steps(run, ended, progress)
+    document = run_document(run, progress.taken, steps[0][0], ended=ended.how, reason=ended.why, behind=ended.behind)
+    if options.events:
+        shell.line(document)
+        return _CODES[ended.how]
+    shell.document(document)
     rows = [(one.phase, one.task, one.round, one.agent, one.tokens, one.cost) for one in progress.taken]
     shell.say(ending_text(run.id, ended.how, ended.why, run.target.name, len(run.standing.verdicts), shell.style))
+    if ended.behind:
+        shell.say(behind_text(ended.behind, run.target.name))
     shell.say(graph_text([(v.task.id, v.state, v.task.target, v.task.depends_on) for v in run.tasks], {}))
     shell.say(taken_text(rows))
     shell.say(next_line(*steps))
     return _CODES[ended.how]
+
+
+def _steps(run: Run, ended: Ended, progress: Progress) -> list[tuple[str, str]]:
+    """What to type next."""
+    trunk, resume = f"cto/{run.id}/trunk", f"git cto run --resume {run.id}"
+    go_on = [(f"git cto continue {run.id} --reason TEXT", "a human lets it go on"), (resume, "then")]
+    merge = (f"git switch {trunk} && git merge {run.target.name}", "resolve it, commit, git switch back")
+    more = f"{resume} --max-tokens {2 * progress.tokens or 1}" + (
+        f" --max-cost {2 * progress.cost:.2f}" if progress.cost else ""
+    )
+    return {
+        "approved": [
+            (f"git cto gate {trunk}", "it is open"),
+            (f"git push origin {trunk}", f"and open a pull request for {run.target.name}"),
+        ],
+        "aborted": [go_on[0], (f"git cto abandon {run.id}", "remove its branches")],
+        "rounds": go_on,
+        "unchanged": [
+            (f"git cto review --head {trunk} --dispute TEXT", "ask once more, with your argument"),
+            (f"git cto override {trunk} --reason TEXT", "decide it yourself"),
+        ],
+        "nothing": [(resume, "try them again"), (f"git cto tasks {run.id}", "what was said of each")],
+        "conflict": [merge, (resume, "then")],
+        "budget": [(more, "go on with more")],
+    }[ended.cause]

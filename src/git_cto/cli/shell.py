@@ -39,6 +39,12 @@ class Shell:
         if self.json:
             _print_json(document)
 
+    def line(self, document: msgspec.Struct) -> None:
+        """A document as one line: where several come one after the other."""
+        import msgspec
+
+        click.echo(redacted(msgspec.json.encode(document).decode("utf-8"), secret_values(os.environ)))
+
     def note(self, text: str) -> None:
         """Something by the way, on stderr."""
         if not self.quiet:

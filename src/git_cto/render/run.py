@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.model import VerdictRecord
 from git_cto.redaction import printable
-from git_cto.render.lines import wrapped
+from git_cto.render.lines import WIDTH, cut, wrapped
 from git_cto.render.words import counted, tokens_words
 
 if TYPE_CHECKING:
@@ -37,23 +37,24 @@ def graph_text(tasks: Sequence[tuple[str, str, str, tuple[str, ...]]], doing: Ma
     lines = []
     for task, state, target, needs in tasks:
         depth[task] = 1 + max((depth.get(other, 0) for other in needs), default=-1)
-        arm = "  " * depth[task] + ("└ " if needs else "")
+        arm = "  " * min(depth[task], 8) + ("└ " if needs else "")
         after = f"  after {', '.join(needs)}" if needs else ""
-        now = f"  {printable(doing[task])[:40]}" if doing.get(task) else ""
-        lines.append(f"  {STATES[state]} {arm}{task}  {printable(target)[:40]}  {state}{after}{now}"[:100])
+        now = f"  {printable(doing[task])}" if doing.get(task) else ""
+        lines.append(cut(f"  {STATES[state]} {arm}{task}  {cut(printable(target), 40)}  {state}{after}{now}", WIDTH))
     return "\n".join(lines)
 
 
 def taken_text(taken: Iterable[tuple[str, str, int, str, int, float]]) -> str:
     """What was taken, as (phase, task, round, agent, tokens, US dollars), one line each and a sum."""
     rows = list(taken)
+    widest = max((len(row[1]) for row in rows), default=0)
     lines = []
     for phase, task, number, agent, tokens, cost in rows:
         money = f"${cost:.2f}" if cost else ""
-        what = f"  {phase:<7} {task:<4} round {number}"
-        lines.append(f"{what}  {tokens_words(tokens):>14}  {money:>7}  {printable(agent)}")
+        what = f"  {phase:<6}  {task:<{widest}}  round {number}  {tokens_words(tokens):>13}  {money:>6}"
+        lines.append(cut(f"{what}  {printable(agent)}", WIDTH).rstrip())
     total, dollars = sum(row[4] for row in rows), sum(row[5] for row in rows)
-    lines.append(f"Taken: {tokens_words(total)}" + (f", ${dollars:.2f} by the executor" if dollars else ""))
+    lines.append(f"Taken: {tokens_words(total)}" + (f", ${dollars:.2f} as the executor says" if dollars else ""))
     return "\n".join(lines)
 
 
@@ -64,9 +65,21 @@ def ending_text(run: str, how: str, why: str, target: str, rounds: int, style: S
     return f"{head}\n{wrapped(why, 2)}"
 
 
+def behind_text(behind: int, target: str) -> str:
+    """That the target has moved on; nothing is done about it without being asked."""
+    has = f"{counted(behind, 'commit')} that this run has not"
+    return wrapped(f"Meanwhile {printable(target)} has moved on: it has {has}. Nothing was merged.", 2)
+
+
 def standing_text(run: str, target: str, state: str, latest: Record | None, style: Style) -> str:
     """Where a run stands, in a line or two."""
     lines = [f"{style('Run ' + run, bold=True)} · {state} · for {printable(target)}"]
     if latest is not None and isinstance(latest.body, VerdictRecord):
         lines.append(wrapped(f"Round {latest.body.round} said {latest.body.verdict}: {latest.body.review.summary}", 2))
     return "\n".join(lines)
+
+
+def now_text(number: int, tokens: int, cost: float, now: str) -> str:
+    """The round that is next or under way, what the run has taken, and what is being done beside its tasks."""
+    money = f" · ${cost:.2f}" if cost else ""
+    return cut(f"  round {number} · {tokens_words(tokens)}{money}" + (f" · {printable(now)}" if now else ""), WIDTH)

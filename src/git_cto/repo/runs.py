@@ -13,6 +13,8 @@ from git_cto.model import TRUNK, ResultOutcome, TaskResult
 from git_cto.repo.resolve import HEADS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from git_cto.repo.git import Git, Lens
 
 PREFIX = f"{HEADS}cto/"
@@ -53,6 +55,11 @@ def check_run_id(run: str) -> str:
 
 def results(lens: Lens, start: str, tip: str, run: str) -> dict[str, TaskResult]:
     """The last result of each task of `run` among the commits of `tip` that are not in `start`."""
+    return {result.task_id: result for result in all_results(lens, start, [tip], run)}
+
+
+def all_results(lens: Lens, start: str, tips: Sequence[str], run: str) -> list[TaskResult]:
+    """All results of `run` among the commits of `tips` that are not in `start`, the oldest first."""
     trailers = "%x00".join(f"%(trailers:key={name},valueonly,separator=%x1F)" for name in _TRAILERS)
     out = lens.run(
         "log",
@@ -61,16 +68,12 @@ def results(lens: Lens, start: str, tip: str, run: str) -> dict[str, TaskResult]
         "-z",
         f"--format=%H%x00{trailers}%x00%B",  # a message can hold anything but NUL
         "--end-of-options",
-        tip,
+        *tips,
         f"^{start}",
     )
-    found: dict[str, TaskResult] = {}
     fields = iter(out.decode("utf-8", "replace").split("\0"))
-    for entry in zip(*[fields] * (len(_TRAILERS) + 2), strict=False):
-        result = _result(entry, run)
-        if result is not None:
-            found[result.task_id] = result
-    return found
+    entries = zip(*[fields] * (len(_TRAILERS) + 2), strict=False)
+    return [result for entry in entries if (result := _result(entry, run))]
 
 
 def _result(entry: tuple[str, ...], run: str) -> TaskResult | None:

@@ -1,6 +1,7 @@
 """Worktrees of tasks: outside of the repository, detached, and gone when they are not needed any more.
 
-Nothing here touches the user's own checkout. Branches are moved by compare-and-swap on their refs (`branches`).
+Nothing here touches the user's own checkout, nor (as `git worktree prune` would) a worktree outside of our folders.
+Branches are moved by compare-and-swap on their refs, by those who call this.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from git_cto.errors import ToolError
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "checkout.workers=1")
+_TRIES = 20
+_PAUSE = 0.02  # seconds between two tries
+_STALE_SECONDS = 5.0  # nothing healthy holds the lock of one ref for this long
 
 
 def home(git: Git, run: str) -> Path:
@@ -35,45 +40,92 @@ def add(git: Git, folder: Path, commit: str) -> None:
     """Makes a detached worktree of `commit` at `folder`; one that was left there before is replaced. No hook runs."""
     remove(git, folder)
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    done = git.polite(*_QUIET, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ToolError(
-            f"There is no worktree at {folder}: {said[-1] if said else 'git failed'}.",
-            "git worktree prune",
-            code="no_worktree",
-        )
+    argv = (*_QUIET, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
+    done = git.polite(*argv)
+    for _ in range(_TRIES):
+        # A git that removes the last worktree takes .git/worktrees along, maybe from under us.
+        if b"could not create" not in done.stderr:
+            break
+        time.sleep(_PAUSE)
+        done = git.polite(*argv)
+    if done.returncode == 0:
+        return
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    raise ToolError(
+        f"There is no worktree at {folder}: {said[-1].removeprefix('fatal: ') if said else 'git failed'}.",
+        "see that there is room on the disk, then do it again",
+        code="no_worktree",
+    )
 
 
 def remove(git: Git, folder: Path) -> None:
     """Removes a worktree, whatever is in it; nothing happens where there is none."""
-    if not folder.exists():
-        git.polite(*_QUIET, "worktree", "prune")
-        return
-    git.polite(*_QUIET, "worktree", "remove", "--force", "--force", str(folder))
-    shutil.rmtree(folder, ignore_errors=True)
-    git.polite(*_QUIET, "worktree", "prune")
+    _erase(folder)
+    for entry in list(_entries(git, folder)):
+        _erase(entry)
+    with suppress(OSError):  # there is more in them
+        folder.parent.rmdir()
+        folder.parent.parent.rmdir()
 
 
-def clear(git: Git, run: str) -> None:
-    """Removes all worktrees of a run."""
+def left_behind(git: Git, run: str) -> list[Path]:
+    """The worktrees of a run that are there."""
+    place = home(git, run)
+    return sorted(folder for folder in place.glob("*") if (folder / ".git").exists()) if place.is_dir() else []
+
+
+def clear(git: Git, run: str, refs: str) -> None:
+    """Removes all worktrees of a run, and git's locks on the branches `refs` (a prefix of full refs) from a crash."""
     place = home(git, run)
     for folder in sorted(place.glob("*")) if place.is_dir() else ():
         if folder.is_dir():
-            remove(git, folder)
-    git.polite(*_QUIET, "worktree", "prune")
+            _erase(folder)
+    for entry in list(_entries(git, place)):
+        _erase(entry)
+    for lock in Path(git.place.common_dir, refs).glob("*.lock"):
+        _outwait(lock)
+
+
+def _entries(git: Git, place: Path) -> Iterator[Path]:
+    """git's own side of the worktrees at or below `place`, whether these are there or not."""
+    real = Path(os.path.realpath(place))
+    for entry in Path(git.place.common_dir, "worktrees").glob("*"):
+        with suppress(OSError, UnicodeDecodeError):
+            said = (entry / "gitdir").read_text(encoding="utf-8").strip()
+            where = Path(os.path.realpath(entry / said)).parent  # it may be relative; what is absolute stays so
+            if where == real or real in where.parents:
+                yield entry
+
+
+def _erase(folder: Path) -> None:
+    """Removes a folder, also one in which somebody took their own right to write away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        os.chmod(folder, 0o700)
+        for place, inner, _ in os.walk(folder):
+            for path in (os.path.join(place, name) for name in inner):
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)  # before it is listed: walk goes from the top down
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _outwait(lock: Path) -> None:
+    """Waits until git has let go of a lock; where whoever held it has died, removes it."""
+    with suppress(OSError):
+        while time.time() - lock.stat().st_mtime < _STALE_SECONDS:
+            time.sleep(_PAUSE)
+        lock.unlink()
 
 
 def busy(git: Git, run: str) -> bool:
     """Whether a process is at work on a run."""
-    path = home(git, run) / LOCK
-    if not path.exists():
+    try:
+        with (home(git, run) / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
         return False
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
     return False
 
 
@@ -81,17 +133,31 @@ def busy(git: Git, run: str) -> bool:
 def alone(git: Git, run: str) -> Iterator[bool]:
     """Whether this process is the only one at work on a run; the kernel ends that with the process, however it ends."""
     place = home(git, run)
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (place / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        if not os.path.samestat(os.fstat(lock.fileno()), os.stat(place / LOCK)):
-            yield False  # its last holder has just removed it, and somebody else may have made a new one
-            return
+    lock = _locked(place)
+    if lock is None:
+        yield False
+        return
+    with lock:
         try:
             yield True
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            _erase(place)
+            with suppress(OSError):
+                place.parent.rmdir()  # unless another run is at work
+
+
+def _locked(place: Path) -> IO[bytes] | None:
+    """The lock file, held; None where another process holds it for longer than a look at it takes."""
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):  # who held it last has just removed the folder
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = (place / LOCK).open("ab")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(lock.fileno()), os.stat(place / LOCK)):
+                    return lock
+            except (BlockingIOError, FileNotFoundError):
+                pass
+            lock.close()
+        time.sleep(_PAUSE)
+    return None

@@ -1,22 +1,25 @@
 """All open tasks of a run, done by an executor: several at once where they do not depend on each other.
 
-Results are merged into trunk in the plan's order, whatever ends first, so that the same work gives the same history. A
-conflict goes back to the executor once, on top of trunk; then the task is blocked. Blocked tasks stop only what depends
-on them.
+Results are merged into trunk in the plan's order, whatever ends first, so that trunk tells the same story however many
+work at once. A conflict goes back to the executor once, on top of trunk; then the task is blocked. Blocked tasks stop
+only what depends on them.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from git_cto.agents.base import Activity
-from git_cto.errors import ToolError, UsageError
-from git_cto.model import ResultOutcome
+from git_cto.errors import CtoError, ToolError, UsageError
+from git_cto.model import ContinueRecord, ResultOutcome
+from git_cto.repo import worktrees
+from git_cto.repo.git import Git, discover
 from git_cto.repo.repository import Repository
-from git_cto.repo.runs import task_ref, trunk_ref
-from git_cto.work.doing import Doing, Result, do_task, finished_result, skip_task
+from git_cto.repo.runs import results, task_ref, trunk_ref
+from git_cto.work.doing import Doing, Hints, Result, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
 from git_cto.work.progress import Budget, Progress
 from git_cto.work.runs import Run, TaskView
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 SETTLED = frozenset({"done", "blocked", "failed"})
+_NOTHING = frozenset({"blocked", "failed"})
+_RUNS = frozenset({"run_command", "verify"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +45,24 @@ class Crew:
         """Whether there is budget for another task."""
         return self.progress.within(self.budget)
 
+    def next_doing(self) -> Doing:
+        """How the next task is done: it may cost no more than what is left."""
+        limits = [self.doing.max_cost, None if self.budget.cost is None else self.budget.cost - self.progress.cost]
+        return replace(self.doing, max_cost=min((limit for limit in limits if limit is not None), default=None))
 
-def do_tasks(workspace: Workspace, run: Run, crew: Crew) -> int:
+
+def do_tasks(workspace: Workspace, run: Run, crew: Crew, again: str = "") -> int:
     """Does every task that is not settled; returns how many that were. Trunk has all results at the end.
 
-    Raises `EngineError` where the executor cannot work at all. Whatever happens, no process stays behind, and what was
-    committed stays.
+    With a reason to try `again` (they are told), tasks that came to nothing are done as well. Raises `EngineError`
+    where the executor cannot work at all. Whatever happens, no process stays behind, and what was committed stays.
     """
-    todo = [view for view in run.tasks if view.state not in SETTLED]
+    todo = _todo(run, again)
     if not todo:
         return 0
     if run.trunk is None:
         raise UsageError(f"The branch cto/{run.id}/trunk is not here.", f"git fetch origin cto/{run.id}/trunk")
-    shift = _Shift(workspace, run, crew, todo, run.trunk)
+    shift = _Shift(workspace, run, crew, todo, run.trunk, again or _said_by_human(run))
     pool = ThreadPoolExecutor(max_workers=crew.jobs, thread_name_prefix="task")
     try:
         shift.work(pool)
@@ -63,18 +73,55 @@ def do_tasks(workspace: Workspace, run: Run, crew: Crew) -> int:
     return len(shift.merged)
 
 
+def _todo(run: Run, again: str) -> list[TaskView]:
+    """The tasks to be done, and those that only came to nothing because one of them had."""
+    todo: list[TaskView] = []
+    for view in run.tasks:
+        is_open = view.state not in SETTLED or (again and view.state in _NOTHING)
+        freed = view.state == "blocked" and any(one.task.id in view.task.depends_on for one in todo)
+        if is_open or freed:
+            todo.append(view)
+    return todo
+
+
+def _said_by_human(run: Run) -> str:
+    """The reason for which a human has let the run go on since the last verdict."""
+    last = run.standing.last.body if run.standing.last else None
+    return last.reason if isinstance(last, ContinueRecord) else ""
+
+
+def take_up(workspace: Workspace, run: Run) -> None:
+    """Puts results on their branches that were committed in a worktree just before the loop was killed."""
+    known = {view.task.id for view in run.tasks}
+    for folder in worktrees.left_behind(workspace.git, run.id):
+        with suppress(CtoError):  # the worktree is broken: what was in it was not committed
+            head = Git(discover(str(folder), workspace.environ), workspace.environ).commit_of("HEAD")
+            if head is None or folder.name not in known:
+                continue
+            found = results(workspace.lens, run.plan_record.start, head, run.id).get(folder.name)
+            ref = task_ref(run.id, folder.name)
+            tip = workspace.git.read_ref(ref)
+            if found and found.commit == head != tip and found.round == run.standing.round:
+                workspace.git.run("update-ref", "-m", "git cto run", ref, head, tip or workspace.place.zero)
+
+
 @dataclass
 class _Shift:
-    """The tasks of one pass: `waiting` in order, `running`, `ended` (not merged yet), `merged`."""
+    """The tasks of one pass: `waiting` in order, `running`, `ended` (not merged yet), `merged`.
+
+    `word` is what a human says to all of them, `again` which of them have been sent back because of a conflict.
+    """
 
     workspace: Workspace
     run: Run
     crew: Crew
     waiting: list[TaskView]
     trunk: str
+    word: str
     running: dict[Future[Result], TaskView] = field(default_factory=dict)
     ended: dict[str, Result] = field(default_factory=dict)
     merged: dict[str, ResultOutcome] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._order = [view.task.id for view in self.waiting]
@@ -90,7 +137,7 @@ class _Shift:
             for future in done:
                 view = self.running.pop(future)
                 self.ended[view.task.id] = future.result()
-            self._merge_what_is_due()
+            self._merge_what_is_due(pool)
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         while len(self.running) < self.crew.jobs and self.crew.may_go_on():
@@ -101,13 +148,15 @@ class _Shift:
             self.running[pool.submit(self._do, view, self.trunk)] = view
 
     def _can_start(self, view: TaskView) -> bool:
-        """Whether everything it depends on has its result in trunk."""
+        """Whether what it depends on has its result in trunk: for a command, that is all that comes before it."""
+        if view.task.action in _RUNS:
+            return self._order[0] == view.task.id
         return not any(other in self._order for other in view.task.depends_on)
 
     def _do(self, view: TaskView, trunk: str, trouble: str = "") -> Result:
         """One task, in a thread of its own."""
         task, progress = view.task, self.crew.progress
-        stuck = [other for other in task.depends_on if self._outcome(other) in {"blocked", "failed"}]
+        stuck = [other for other in task.depends_on if self._outcome(other) in _NOTHING]
         kept = None if trouble else finished_result(self.workspace, self.run, view, trunk)
         if stuck:
             result = skip_task(self.workspace, self.run, task, trunk, f"{', '.join(stuck)} came to nothing before it")
@@ -120,51 +169,66 @@ class _Shift:
         return result
 
     def _tried(self, view: TaskView, trunk: str, trouble: str) -> Result:
-        """The task done; where its result cannot be committed (a hook says no, say) it is tried once more."""
+        """The task done. Where its result cannot be committed (a hook says no, say) it is tried once more."""
+        try:
+            return self._once(view, trunk, trouble)
+        except ToolError as error:
+            if error.code != "git_failed":
+                raise
+            said = error.message
+        try:
+            return self._once(view, trunk, f"The result could not be committed: {said}")
+        except ToolError as error:
+            if error.code != "git_failed":
+                raise
+            why = f"its result cannot be committed: {error.message}"
+        return skip_task(self.workspace, self.run, view.task, trunk, why)
 
+    def _once(self, view: TaskView, trunk: str, trouble: str) -> Result:
         def heard(activity: Activity) -> None:
             self.crew.progress.doing(view.task.id, activity)
 
-        try:
-            return do_task(self.workspace, self.run, view, trunk, self.crew.doing, heard, trouble=trouble)
-        except ToolError as error:
-            if error.code != "git_failed" or trouble:
-                raise
-            again = f"The result could not be committed: {error.message}"
-        return do_task(self.workspace, self.run, view, trunk, self.crew.doing, heard, trouble=again)
+        hints = Hints(trouble=trouble, word=self.word)
+        return do_task(self.workspace, self.run, view, trunk, self.crew.next_doing(), heard, hints)
 
     def _outcome(self, task: str) -> str:
         return self.merged.get(task) or self.run.task(task).state
 
-    def _merge_what_is_due(self) -> None:
+    def _merge_what_is_due(self, pool: ThreadPoolExecutor) -> None:
         """Merges ended tasks as long as the next one in the plan's order has ended."""
         while self._order and self._order[0] in self.ended:
             task = self._order[0]
             result = self.ended.pop(task)
             merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, result.commit)
+            if isinstance(merged, tuple) and task not in self.again:
+                self.again.add(task)
+                view = self._views[task]
+                self.running[pool.submit(self._do, view, self.trunk, _conflict(merged))] = view
+                return
             if isinstance(merged, tuple):
-                result, merged = self._resolved(task, merged)
+                result, merged = self._given_up(task, result, merged)
             self.trunk = merged
             self._order.pop(0)
             self.merged[task] = result.outcome
             self.crew.progress.merged(result)
 
-    def _resolved(self, task: str, paths: tuple[str, ...]) -> tuple[Result, str]:
-        """A result that conflicted with trunk: done once more on top of trunk, else blocked."""
-        trouble = (
-            "Meanwhile other tasks were merged, and your change conflicted with them in "
-            + ", ".join(paths[:10])
-            + ". You start again, on top of what they did. Do the task again so that it fits."
-        )
-        result = self._do(self._views[task], self.trunk, trouble)
-        merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, result.commit)
-        if isinstance(merged, tuple):
-            view = self._views[task]
-            result = skip_task(self.workspace, self.run, view.task, self.trunk, "it conflicts with other tasks")
-            merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, result.commit)
+    def _given_up(self, task: str, result: Result, paths: tuple[str, ...]) -> tuple[Result, str]:
+        """A task that conflicted with trunk again: blocked. What it did can still be looked at."""
+        why = f"it conflicts with other tasks in {', '.join(paths[:3])}, again (its last try is {result.commit[:12]})"
+        skipped = skip_task(self.workspace, self.run, self._views[task].task, self.trunk, why)
+        merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, skipped.commit)
         if isinstance(merged, tuple):
             raise ToolError(f"The result of {task} cannot be merged into trunk.", f"git cto status {self.run.id}")
-        return result, merged
+        return skipped, merged
+
+
+def _conflict(paths: tuple[str, ...]) -> str:
+    """What an executor is told whose result conflicted with trunk in these paths."""
+    some = ", ".join(paths[:10])
+    return (
+        f"Meanwhile other tasks were merged, and your change conflicted with them in {some}. You start again, on top "
+        "of what they did. Do the task again so that it fits."
+    )
 
 
 def refuse_checked_out(workspace: Workspace, run: Run) -> None:

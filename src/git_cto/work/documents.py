@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from git_cto.model import Record, Target
     from git_cto.work.executing import Finished, Started
     from git_cto.work.gating import Gated
-    from git_cto.work.progress import Taken
+    from git_cto.work.progress import Event, Taken
     from git_cto.work.reviewing import Reviewed
     from git_cto.work.runs import Run, TaskView
 
@@ -210,8 +210,23 @@ class RunDocument(Struct, frozen=True, kw_only=True):
     taken: tuple[TakenDocument, ...]
     tokens: int
     cost: float
+    behind: int | None
     working: bool
     next: str
+
+
+class EventDocument(Struct, frozen=True, kw_only=True):
+    """One line of `git cto run --events`: one thing that happened. The last line is a `RunDocument`."""
+
+    schema: Literal["git-cto/event/v1"] = "git-cto/event/v1"
+    at: float
+    kind: str
+    task: str
+    text: str
+    outcome: str
+    tokens: int
+    cost: float
+    round: int
 
 
 class RecordDocument(Struct, frozen=True, kw_only=True):
@@ -314,6 +329,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "review": ReviewDocument,
     "gate": GateDocument,
     "run": RunDocument,
+    "event": EventDocument,
     "log": LogDocument,
     "decision": DecisionDocument,
     "sync": SyncDocument,
@@ -485,10 +501,31 @@ def decision_document(record: Record, next_step: str) -> DecisionDocument:
     )
 
 
+def event_document(event: Event, at: float) -> EventDocument:
+    """The document of an event, which happened `at` seconds after 1970."""
+    return EventDocument(
+        at=round(at, 3),
+        kind=event.kind,
+        task=event.task,
+        text=event.text,
+        outcome=event.outcome,
+        tokens=event.tokens,
+        cost=event.cost,
+        round=event.round,
+    )
+
+
 def run_document(
-    run: Run, ended: Ending | None, reason: str, taken: Iterable[Taken], next_step: str, *, working: bool = False
+    run: Run,
+    taken: Iterable[Taken],
+    next_step: str,
+    *,
+    ended: Ending | None = None,
+    reason: str = "",
+    behind: int | None = None,
+    working: bool = False,
 ) -> RunDocument:
-    """The document of a run: where it stands, and what this loop has taken."""
+    """The document of a run: where it stands, and what it has taken."""
     rows = tuple(
         TakenDocument(
             phase=one.phase, task=one.task, round=one.round, agent=one.agent, tokens=one.tokens, cost=one.cost
@@ -508,6 +545,7 @@ def run_document(
         taken=rows,
         tokens=sum(row.tokens for row in rows),
         cost=sum(row.cost for row in rows),
+        behind=behind,
         working=working,
         next=next_step,
     )

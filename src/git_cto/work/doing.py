@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +42,22 @@ class Doing:
     fallback_model: str | None = None
     effort: str | None = None
     max_cost: float | None = None
-    allow_commands: bool = False
+    may_run: Callable[[str], bool] = lambda _: False  # which commands of the plan somebody has allowed
     command_timeout: int = 900
     guidance: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hints:
+    """What an executor is told beside its task.
+
+    `trouble` is why an earlier result could not be taken (the task starts anew at trunk then), `word` what a human says
+    who has let the run go on.
+    """
+
+    trouble: str = ""
+    word: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,29 +79,25 @@ def do_task(
     trunk: str,
     doing: Doing,
     on_activity: OnActivity,
-    *,
-    trouble: str = "",
+    hints: Hints,
 ) -> Result:
-    """Does one task on top of `trunk` (or of what its branch has that trunk has not) and commits the result.
-
-    `trouble` says why an earlier result could not be taken; the task starts anew at trunk then.
-    """
+    """Does one task on top of `trunk` (or of what its branch has that trunk has not) and commits the result."""
     ref = task_ref(run.id, view.task.id)
     tip = workspace.git.read_ref(ref)
-    kept = tip is not None and not trouble and not workspace.git.is_ancestor(tip, trunk)
+    kept = tip is not None and not hints.trouble and not workspace.git.is_ancestor(tip, trunk)
     start = tip if kept and tip else trunk
     folder = worktrees.home(workspace.git, run.id) / view.task.id
     worktrees.add(workspace.git, folder, start)
     try:
         there = Git(discover(str(folder), workspace.environ), workspace.environ)
-        work, outcome, said = _act(workspace, run, view, doing, on_activity, folder, trouble)
+        work, outcome, said = _act(workspace, run, view, doing, on_activity, folder, hints)
         seen = _seen(workspace, there, view.task, start, outcome, work)
         outcome, said = _judged(view.task, outcome, said, seen)
         message, trailers = _message(workspace, run, view.task, outcome, said, seen, work)
         commit = _commit(there, message, trailers, back_to=None if outcome == "done" else start)
+        workspace.git.run("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
     finally:
         worktrees.remove(workspace.git, folder)
-    workspace.git.run("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
     return Result(task=view.task.id, outcome=outcome, summary=said, commit=commit, seen=seen.notes, work=work)
 
 
@@ -112,10 +121,10 @@ def skip_task(workspace: Workspace, run: Run, task: Task, trunk: str, why: str) 
         there = Git(discover(str(folder), workspace.environ), workspace.environ)
         message, trailers = _message(workspace, run, task, "blocked", why, _Seen((), (), intact=True), None)
         commit = _commit(there, message, trailers, back_to=trunk)
+        ref = task_ref(run.id, task.id)
+        workspace.git.run("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
     finally:
         worktrees.remove(workspace.git, folder)
-    ref = task_ref(run.id, task.id)
-    workspace.git.run("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
     return Result(task=task.id, outcome="blocked", summary=why, commit=commit)
 
 
@@ -126,14 +135,14 @@ def _act(
     doing: Doing,
     on_activity: OnActivity,
     folder: Path,
-    trouble: str,
+    hints: Hints,
 ) -> tuple[Work | None, ResultOutcome, str]:
     """Does what the task's action says: deletes, runs a command, or lets the executor work."""
     task = view.task
     if task.action == "delete_file":
         return None, "done", _delete(folder, task.target)
     if task.action in {"run_command", "verify"}:
-        if not doing.allow_commands:
+        if not doing.may_run(task.target):
             return None, "blocked", f"nobody has allowed the command {task.target!r} (--allow-commands)"
         ended = run_command(workspace, task.target, folder, doing.command_timeout, doing.stop)
         how = "was stopped: time limit" if ended.exit_code is None else f"ended with exit code {ended.exit_code}"
@@ -143,7 +152,8 @@ def _act(
         task,
         feedback=view.feedback,
         findings=run.standing.open_findings if view.feedback else (),
-        trouble=trouble,
+        trouble=hints.trouble,
+        word=hints.word,
     )
     job = Job(
         task=task.id,

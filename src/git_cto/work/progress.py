@@ -102,14 +102,14 @@ class Progress:
         """A task has a result."""
         work = result.work
         if work:
-            agent = " ".join(filter(None, (work.executor, work.model)))
+            agent = " ".join(filter(None, (work.executor, work.version, work.model)))
             self.take("task", result.task, agent, work.usage.total, work.cost)
         self.tell(
             Event(
                 kind="ended",
                 task=result.task,
                 outcome=result.outcome,
-                text="; ".join((result.summary, *result.seen)),
+                text="; ".join((result.summary, *(one for one in result.seen if one not in result.summary))),
                 tokens=work.usage.total if work else 0,
                 cost=work.cost if work else 0.0,
             )

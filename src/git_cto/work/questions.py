@@ -189,17 +189,22 @@ def _shown(one: Shown) -> bool:
     return one.coverage.status == "full"
 
 
-def task_prompt(plan: Plan, task: Task, *, feedback: str, findings: Sequence[Finding], trouble: str) -> str:
-    """What an executor is told of a task. `trouble` is why an earlier try could not be taken ("" at first)."""
+def task_prompt(
+    plan: Plan, task: Task, *, feedback: str, findings: Sequence[Finding], trouble: str, word: str = ""
+) -> str:
+    """What an executor is told of a task. `trouble` is why an earlier try could not be taken ("" at first).
+
+    `word` is what a human said who let the run go on.
+    """
 
     def prompt(fence: Fence) -> str:
-        return _task_prompt(plan, task, fence, feedback=feedback, findings=findings, trouble=trouble)
+        return _task_prompt(plan, task, fence, feedback=feedback, findings=findings, trouble=trouble, word=word)
 
     return prompt(_fence(prompt))
 
 
 def _task_prompt(
-    plan: Plan, task: Task, fence: Fence, *, feedback: str, findings: Sequence[Finding], trouble: str
+    plan: Plan, task: Task, fence: Fence, *, feedback: str, findings: Sequence[Finding], trouble: str, word: str
 ) -> str:
     told = "\n".join([f"Objective of the whole: {plan.objective}", "", *_task(task)])
     parts = [instructions("executor"), "# The task\n\n" + fence.block("TASK", told)]
@@ -209,4 +214,6 @@ def _task_prompt(
         parts.append("# Open findings of the review; mend those that concern this task\n\n" + _prior(findings, fence))
     if trouble:
         parts.append("# Why the last try could not be taken\n\n" + fence.block("TROUBLE", trouble))
+    if word:
+        parts.append("# What a human says who let this go on\n\n" + fence.block("HUMAN", word))
     return "\n".join(parts)

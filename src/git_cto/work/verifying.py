@@ -37,15 +37,22 @@ _PASSED_ON = frozenset(
 
 
 def verify(
-    workspace: Workspace, head: str, commands: Sequence[str], *, timeout: int, told: Callable[[str], None]
+    workspace: Workspace,
+    head: str,
+    commands: Sequence[str],
+    *,
+    timeout: int,
+    told: Callable[[str], None],
+    run: str = "verify",
 ) -> tuple[CommandOutcome, ...]:
     """Runs `commands` one after the other in a fresh worktree of `head`; `timeout` is seconds for each.
 
-    `told` gets one line before each command. A command that cannot even be started has failed.
+    `told` gets one line before each command. A command that cannot even be started has failed. The worktree is one of
+    `run`, whose loop clears it away if this process cannot.
     """
     if not commands:
         return ()
-    with worktree(workspace.git, head) as folder:
+    with worktree(workspace.git, head, run) as folder:
         outcomes = []
         for command in commands:
             told(f"running {printable(command)}")
@@ -93,9 +100,9 @@ def _keep(output: list[str], line: bytes) -> None:
 
 
 @contextmanager
-def worktree(git: Git, commit: str) -> Iterator[Path]:
+def worktree(git: Git, commit: str, run: str) -> Iterator[Path]:
     """A detached worktree of `commit` outside of the repository, gone at the end. No hook of the repository runs."""
-    folder = worktrees.home(git, "verify") / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder = worktrees.home(git, run) / f"verify-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         worktrees.add(git, folder, commit)
         yield folder

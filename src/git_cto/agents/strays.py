@@ -1,0 +1,108 @@
+"""Finds and ends what agents left running: a server they started, or they themselves when we were killed.
+
+A process group is not enough for that: children leave it, and whoever is killed cannot write down its number. So every
+program of an agent carries a mark in its environment, which its children inherit. Numbers of processes are never kept,
+and so never mistaken for those of others.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+MARK = "GIT_CTO_AT_WORK"
+_PROC = "/proc"  # on Linux. Elsewhere children are ended with their group, and survive only if we are killed with -9
+_POLL = 0.02
+
+_current = ""
+
+
+@contextmanager
+def marked(value: str) -> Iterator[None]:
+    """Programs that are started meanwhile carry this mark."""
+    global _current  # noqa: PLW0603 -- like an environment variable, it is one for the whole process
+    before, _current = _current, value
+    try:
+        yield
+    finally:
+        _current = before
+
+
+def mark() -> dict[str, str]:
+    """What the environment of a program of an agent holds on top."""
+    return {MARK: _current} if _current else {}
+
+
+def end_all(value: str, grace: float) -> int:
+    """Ends every process of ours that carries this mark: TERM, and after `grace` seconds KILL. Returns how many."""
+    found = _living(value)
+    try:
+        for one in found:
+            one.signal(signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while any(one.lives() for one in found) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+    finally:
+        for one in found:
+            one.close()
+    ended = len(found)
+    while found := _living(value):  # those that did not listen, and what they started meanwhile
+        for one in found:
+            one.signal(signal.SIGKILL)
+            one.close()
+        ended += len(found)
+        if time.monotonic() > deadline + grace:
+            break  # stuck in the kernel: nothing ends it
+        time.sleep(_POLL)
+    return ended
+
+
+@dataclass(frozen=True)
+class _Process:
+    """One process, held so that its number cannot become another's."""
+
+    handle: int
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(OSError):
+            signal.pidfd_send_signal(self.handle, number)
+
+    def lives(self) -> bool:
+        poll = select.poll()
+        poll.register(self.handle, select.POLLIN)
+        return not poll.poll(0)  # readable once it has ended, also while nobody has taken the dead away
+
+    def close(self) -> None:
+        os.close(self.handle)
+
+
+def _living(value: str) -> list[_Process]:
+    """The processes with this mark, us excepted. The dead have no environment any more."""
+    wanted = f"{MARK}={value}".encode()
+    found = []
+    for name in os.listdir(_PROC) if os.path.isdir(_PROC) and hasattr(os, "pidfd_open") else ():
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            handle = os.pidfd_open(int(name))
+        except OSError:
+            continue
+        # Read after it is held: so it is this one's.
+        if wanted in _environment(name).split(b"\0"):
+            found.append(_Process(handle))
+        else:
+            os.close(handle)
+    return found
+
+
+def _environment(pid: str) -> bytes:
+    try:
+        with open(f"{_PROC}/{pid}/environ", "rb") as file:
+            return file.read()
+    except OSError:  # another user's, or gone
+        return b""
