@@ -5,6 +5,7 @@ What it prints is read in `claude_events`; whether it did the task is not its to
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Mapping
@@ -16,9 +17,11 @@ from git_cto.agents import process
 from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivity
 from git_cto.agents.claude_events import Session
 from git_cto.agents.executor import Job, Work
+from git_cto.redaction import secret_values
 
 INSTALL = "npm install -g @anthropic-ai/claude-code"
-LOGIN = "claude, then /login        (or set ANTHROPIC_API_KEY)"
+EVENTS = "events.jsonl"
+_SMALLEST_BUDGET = 0.0001  # US dollars; it crashes on 0
 
 # Neither OpenAI's nor a forge's credentials are among these.
 _PASSED = frozenset(
@@ -27,15 +30,17 @@ _PASSED = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "DBUS_SESSION_BUS_ADDRESS"),
         *("VIRTUAL_ENV", "PYENV_ROOT", "JAVA_HOME", "GOPATH", "GOROOT", "CARGO_HOME", "RUSTUP_HOME", "NVM_DIR"),
+        *("CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "API_TIMEOUT_MS"),
     )
 )
 # How Claude Code reaches its model: its own login, a key, a gateway, or a cloud's.
 _PASSED_PREFIXES = (
-    *("LC_", "XDG_", "ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_"),
-    *("AWS_", "CLOUD_ML_", "GOOGLE_"),
+    *("LC_", "XDG_", "ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_", "CLAUDE_CODE_SKIP_"),
+    *("AWS_", "CLOUD_ML_", "GOOGLE_", "VERTEX_"),
 )
 _QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # else each worktree leaves a folder in the user's home
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_TELEMETRY": "1",
 }
@@ -62,9 +67,7 @@ class Claude:
     def environment(self) -> dict[str, str]:
         """The environment that Claude Code gets. It may hold its key: never to be shown."""
         kept = {
-            name: value
-            for name, value in self._environ.items()
-            if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name == "CLAUDE_CONFIG_DIR"
+            name: value for name, value in self._environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
         }
         return {**kept, **_QUIET, "PATH": process.absolute_path(kept.get("PATH", ""))}
 
@@ -76,10 +79,11 @@ class Claude:
             "--model": job.model,
             "--fallback-model": job.fallback_model,
             "--effort": job.effort,
-            "--max-budget-usd": None if job.max_cost is None else f"{job.max_cost:.4f}",
+            "--max-budget-usd": None if job.max_cost is None else f"{max(job.max_cost, _SMALLEST_BUDGET):.4f}",
             "--append-system-prompt-file": str(guidance) if guidance else None,
         }
-        chosen = [word for name, value in options.items() if value for word in (name, value)]
+        # One word each: a value that looks like an option stays a value.
+        chosen = [f"{name}={value}" for name, value in options.items() if value]
         return [
             self.program,
             "--print",
@@ -89,8 +93,8 @@ class Claude:
             "--disable-slash-commands",
             "--no-session-persistence",
             *("--permission-mode", "acceptEdits"),
-            *("--tools", ",".join(dict.fromkeys(tool.partition("(")[0] for tool in job.tools))),
-            *(("--allowedTools", ",".join(allowed)) if allowed else ()),
+            f"--tools={','.join(dict.fromkeys(tool.partition('(')[0] for tool in job.tools))}",
+            *([f"--allowedTools={','.join(allowed)}"] if allowed else []),
             *chosen,
         ]
 
@@ -100,23 +104,40 @@ class Claude:
         guidance = None
         if job.guidance:
             guidance = folder / "guidance.md"
-            guidance.write_text(job.guidance, encoding="utf-8")
+            guidance.write_bytes(job.guidance.encode("utf-8", "replace"))
+        environ = self.environment()
+        environ["CLAUDE_CODE_SHELL_PREFIX"] = _keeping_keys(environ, folder)
+        environ["CLAUDE_CODE_TMPDIR"] = str(folder)  # what its commands print; it does not clear that away itself
         session = Session()
-        call = _Call(job, self.argv(job, guidance), self.environment(), folder, limits, on_activity, stop)
-        problem = call.run(session)
+        problem = _Call(job, self.argv(job, guidance), environ, folder, limits, on_activity, stop).run(session)
         if session.refused:
             raise session.refused
         return Work(
             executor=self.name,
             version=session.version,
             summary=session.summary,
-            problem=problem or session.problem,
+            problem=problem,
             denied=session.denied,
             model=session.model,
             usage=session.usage,
             cost=session.cost,
             seconds=time.monotonic() - began,
         )
+
+
+def _keeping_keys(environ: Mapping[str, str], folder: Path) -> str:
+    """What Claude Code puts before each command that its model runs: it takes the keys out of the environment.
+
+    A command can still look for them elsewhere: this keeps them out of logs, and from programs that mean no harm.
+    """
+    secrets = set(secret_values(environ))
+    names = [shlex.quote(name) for name, value in environ.items() if value in secrets]
+    script = folder / "run"
+    script.write_text(
+        f'{"unset " + " ".join(names) if names else ":"}\nexec "${{SHELL:-/bin/sh}}" -c "$1"\n', encoding="utf-8"
+    )
+    # It takes everything up to the last " -" for the program.
+    return f"/bin/sh -e {shlex.quote(str(script))}"
 
 
 @dataclass(frozen=True)
@@ -133,15 +154,15 @@ class _Call:
 
     def run(self, session: Session) -> str:
         """Runs it; why it did not end well, or "". It may hang once its result is there: that is its end."""
-        with (self.folder / "events.jsonl").open("wb") as events:
+        with (self.folder / EVENTS).open("wb") as events:
 
             def on_line(line: bytes) -> None:
                 events.write(line + b"\n")
                 doing = session.read(line)
                 if doing:
                     self.show(Activity(text=doing, tokens=session.usage.total))
-                if session.ended:
-                    raise _ResultSeen
+                if session.ended or session.refused:
+                    raise _EndSeen
 
             try:
                 done = process.run(
@@ -155,8 +176,8 @@ class _Call:
                     grace=self.limits.grace,
                     stop=self.stop,
                 )
-            except _ResultSeen:
-                return ""
+            except _EndSeen:
+                return session.problem
             except process.ProgramTimeoutError as error:
                 return error.message
             except process.ProgramNotFoundError as error:
@@ -164,5 +185,5 @@ class _Call:
         return session.died(done.code, done.stderr)
 
 
-class _ResultSeen(Exception):  # noqa: N818 -- no error: it ends a run whose result is there
-    """The last event has come; nothing after it matters."""
+class _EndSeen(Exception):  # noqa: N818 -- no error: it ends a run of which everything is known
+    """The result has come, or the refusal that no retry mends; nothing after it matters."""
