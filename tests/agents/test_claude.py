@@ -26,6 +26,7 @@ from tests.agents.conftest import processes_with, python_script
 from tests.world import PATH_OF_SYSTEM, agents_folder
 
 KEY = model.environment(1)["ANTHROPIC_API_KEY"]
+SLEEP = f"sleep 600.{os.getpid()}"  # of this test run and no other
 QUICK = Limits(idle=25, total=40, grace=1)
 
 
@@ -160,7 +161,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Done]:
     done = desk.do(
         [
             model.says("On it.", ("Bash", {"command": "env; [[ $(echo it\\'s) == it\\'s ]] && echo quotes hold"})),
-            model.says("", ("Bash", {"command": "sleep 600", "run_in_background": True})),
+            model.says("", ("Bash", {"command": f"setsid {SLEEP} & {SLEEP}", "run_in_background": True})),
             model.says("", ("Write", {"file_path": str(desk.tree / "made.txt"), "content": "made\n"})),
             model.says("Made it.", tokens=(950, 61)),
         ],
@@ -238,9 +239,9 @@ def test_no_session_and_no_memory_stays_behind(seen: tuple[Desk, Done]) -> None:
     assert not (seen[0].home / ".claude" / "projects").exists()
 
 
-def test_no_process_stays_behind_whose_start_it_was_told_of(seen: tuple[Desk, Done]) -> None:
+def test_no_process_stays_behind(seen: tuple[Desk, Done]) -> None:
     assert "running in background" in seen[1].tool_results[1]
-    assert processes_with("sleep 600") == []
+    assert processes_with(SLEEP) == []
 
 
 # ---- what it may not -------------------------------------------------------------------------------------------------
@@ -384,9 +385,9 @@ def test_one_is_stopped_at_once_with_the_command_that_it_runs(desk: Desk) -> Non
             stop.set()
 
     with pytest.raises(StoppedError):
-        desk.do([model.says("On it.", ("Bash", {"command": "sleep 601"}))], stop=stop, show=show)
+        desk.do([model.says("On it.", ("Bash", {"command": SLEEP}))], stop=stop, show=show)
     assert _processes_in(desk.tree) == []
-    assert processes_with("sleep 601") == []
+    assert processes_with(SLEEP) == []
 
 
 # ---- a program in its place, for what the real one does seldom -------------------------------------------------------

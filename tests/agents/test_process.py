@@ -88,10 +88,10 @@ def test_lines_of_both_streams_arrive_and_the_code_is_returned(tmp_path: Path) -
     assert (done.code, out, err, done.stderr) == (7, [b"one", b"two"], [b"oh"], "oh")
 
 
-def test_the_environment_is_the_one_given_and_nothing_else(tmp_path: Path) -> None:
+def test_the_environment_is_the_one_given_and_a_mark(tmp_path: Path) -> None:
     out: list[bytes] = []
     start("import os; print(sorted(k for k in os.environ if k != 'LC_CTYPE'))", tmp_path, on_line=out.append)
-    assert out == [b"['ONLY', 'PATH']"]
+    assert out == [b"['GIT_CTO_CALL', 'ONLY', 'PATH']"]
 
 
 def test_half_a_megabyte_goes_in_while_as_much_comes_out(tmp_path: Path) -> None:
@@ -161,6 +161,24 @@ def test_a_wrapper_that_was_killed_leaves_nothing(tmp_path: Path, mark: str) -> 
     code = "import os, signal\n" + STUBBORN.replace("time.sleep(600)\nsys", "os.kill(os.getpid(), 9)\nsys")
     done = start(code, tmp_path, mark, "stay")
     assert (done.code, processes_with(mark)) == (-signal.SIGKILL, [])
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="where environments cannot be read")
+def test_a_child_that_left_the_group_is_ended_and_nobody_elses(tmp_path: Path, mark: str) -> None:
+    inner = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(600)"
+    code = (
+        "import subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-uc', {inner!r}, sys.argv[1]], start_new_session=True)\n"
+        "sys.stdin.read()"
+    )
+    other = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        assert start(code, tmp_path, mark).code == 0
+        assert processes_with(mark) == []
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_an_exception_of_a_callback_ends_the_group_and_comes_through(tmp_path: Path, mark: str) -> None:

@@ -105,15 +105,16 @@ def run(  # noqa: PLR0913 -- all but the first are keywords
 ) -> Finished:
     """Runs `argv` (no shell) to its end and returns how it ended; the exit code is the caller's to judge.
 
-    `environ` is the whole environment (but for the mark of `strays`) and `stdin` the whole input. `on_line` gets
+    `environ` is the whole environment (but for the marks of `strays`) and `stdin` the whole input. `on_line` gets
     each line of stdout and `on_error_line` each of stderr, without the newline, in the calling thread. `idle`
     (seconds without a line on stdout), `total`, and `grace` (between TERM and KILL, and for what is left in the
     pipes once the program has gone) are limits. However this ends (a return, a limit, an exception of a callback,
-    `stop`, Ctrl-C, SIGTERM), the whole process group is gone afterwards.
+    `stop`, Ctrl-C, SIGTERM), the whole process group is gone afterwards, and so are children that have left it.
 
     Raises `ProgramNotFoundError`, `ProgramTimeoutError`, `StoppedError`, or what a callback raises.
     """
     began = time.monotonic()
+    marks = strays.marks()
     with termination_unwinds():
         try:
             child = subprocess.Popen(
@@ -121,7 +122,7 @@ def run(  # noqa: PLR0913 -- all but the first are keywords
                 stdin=subprocess.PIPE,  # never the caller's: who reads an open terminal waits for ever
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**environ, **strays.mark()},
+                env={**environ, **marks},
                 cwd=cwd,
                 start_new_session=True,
                 bufsize=0,
@@ -134,7 +135,10 @@ def run(  # noqa: PLR0913 -- all but the first are keywords
             watch = _Watch(Path(argv[0]).name, began, idle, total, grace, stop)
             _pump(child, watch, on_line or _ignore, _remembering(tail, on_error_line or _ignore))
         finally:
-            _end_group(child, grace)
+            try:
+                _end_group(child, grace)
+            finally:
+                strays.end_all(marks[strays.CALL], grace, strays.CALL)
     return Finished(code=child.returncode, stderr="\n".join(tail), seconds=time.monotonic() - began)
 
 

@@ -1,13 +1,14 @@
 """Finds and ends what agents left running: a server they started, or they themselves when we were killed.
 
 A process group is not enough for that: children leave it, and whoever is killed cannot write down its number. So every
-program of an agent carries a mark in its environment, which its children inherit. Numbers of processes are never kept,
-and so never mistaken for those of others.
+program of an agent carries marks in its environment, which its children inherit: one of whoever is at work, one of its
+own. Numbers of processes are never kept, and so never mistaken for those of others.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import signal
 import time
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 MARK = "GIT_CTO_AT_WORK"
+CALL = "GIT_CTO_CALL"
 _PROC = "/proc"  # on Linux. Elsewhere children are ended with their group, and survive only if we are killed with -9
 _POLL = 0.02
 
@@ -33,14 +35,15 @@ def marked(value: str) -> Iterator[None]:
         _current = before
 
 
-def mark() -> dict[str, str]:
-    """What the environment of a program of an agent holds on top."""
-    return {MARK: _current} if _current else {}
+def marks() -> dict[str, str]:
+    """What the environment of a program of an agent holds on top; `CALL` is its own mark, and new each time."""
+    return {**({MARK: _current} if _current else {}), CALL: secrets.token_hex(8)}
 
 
-def end_all(value: str, grace: float) -> int:
+def end_all(value: str, grace: float, mark: str = MARK) -> int:
     """Ends every process of ours that carries this mark: TERM, and after `grace` seconds KILL. Returns how many."""
-    found = _living(value)
+    wanted = f"{mark}={value}".encode()
+    found = _living(wanted)
     try:
         for one in found:
             one.signal(signal.SIGTERM)
@@ -51,7 +54,7 @@ def end_all(value: str, grace: float) -> int:
         for one in found:
             one.close()
     ended = len(found)
-    while found := _living(value):  # those that did not listen, and what they started meanwhile
+    while found := _living(wanted):  # those that did not listen, and what they started meanwhile
         for one in found:
             one.signal(signal.SIGKILL)
             one.close()
@@ -81,9 +84,8 @@ class _Process:
         os.close(self.handle)
 
 
-def _living(value: str) -> list[_Process]:
+def _living(wanted: bytes) -> list[_Process]:
     """The processes with this mark, us excepted. The dead have no environment any more."""
-    wanted = f"{MARK}={value}".encode()
     found = []
     for name in os.listdir(_PROC) if os.path.isdir(_PROC) and hasattr(os, "pidfd_open") else ():
         if not name.isdigit() or int(name) == os.getpid():
