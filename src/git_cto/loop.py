@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 STATE = "state.json"  # beside the worktrees: what `git cto status` shows of a loop at work
 _GRACE = 3.0  # seconds between TERM and KILL for what agents left running
-_ONCE_MORE = "The last try of every task changed nothing at all."
+_ONCE_MORE = "The last try changed nothing that counts. Somebody has asked to try once more."
 
 Cause = Literal["approved", "aborted", "rounds", "unchanged", "nothing", "conflict", "budget"]
+_NO_PROGRESS: frozenset[Cause] = frozenset({"unchanged", "nothing"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Means:
         return self.crew.progress
 
     def do_tasks(self, workspace: Workspace, run: Run, again: str) -> int:
-        """Has all open tasks done; returns how many that were. With a reason to try `again`, also those that failed."""
+        """Has all open tasks done; returns how many that were. A reason to try `again` opens those that failed."""
         if self.by_hand:
             return wait_for_results(workspace, run, self.progress, self.crew.doing.stop)
         crews.refuse_checked_out(workspace, run)
@@ -110,7 +111,7 @@ def _round(workspace: Workspace, run: Run, means: Means, again: str) -> Ended | 
     if not means.crew.may_go_on():
         return _over(means)
     ended = _judge(workspace, run.id, means)
-    if ended and ended.cause == "nothing" and not (tried or again or means.by_hand):
+    if ended and ended.cause in _NO_PROGRESS and not (tried or again or means.by_hand):
         return _round(workspace, load_run(workspace, run.id), means, _ONCE_MORE)  # that is what a resume is for
     return ended
 
@@ -176,7 +177,7 @@ def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, .
 
 def _human(workspace: Workspace, run_id: str, means: Means, ended: Ended) -> str:
     """A human's reason to go on where the loop would end, which is recorded; "" where it ends."""
-    if ended.cause not in {"rounds", "nothing"}:
+    if ended.cause not in {"rounds", *_NO_PROGRESS}:
         return ""
     reason = means.ask_human(ended.why) or ""
     if reason and ended.cause == "rounds":

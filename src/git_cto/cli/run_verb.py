@@ -24,7 +24,7 @@ from git_cto.render.terminal import next_line
 from git_cto.work import planning
 from git_cto.work.crew import Crew
 from git_cto.work.documents import run_document
-from git_cto.work.doing import Doing
+from git_cto.work.acting import Doing, guidance
 from git_cto.work.progress import Budget, Event, Progress
 from git_cto.work.runs import choose_run, load_run
 
@@ -176,7 +176,7 @@ def _means(shell: Shell, workspace: Workspace, run: Run, options: Options, asker
         max_cost=options.task_cost if options.task_cost is not None else policy.max_cost,
         may_run=_permission(shell, run, options),
         command_timeout=run.policy.verify.timeout,
-        guidance=workspace.text_at(run.target.commit, "CLAUDE.md") or "",
+        guidance=guidance(workspace, run.target.commit),
     )
     budget = Budget(tokens=options.max_tokens, cost=options.max_cost)
     crew = Crew(doing=doing, jobs=options.jobs, progress=progress, budget=budget)
@@ -273,8 +273,8 @@ def _steps(run: Run, ended: Ended, progress: Progress) -> list[tuple[str, str]]:
         "aborted": [go_on[0], (f"git cto abandon {run.id}", "remove its branches")],
         "rounds": go_on,
         "unchanged": [
+            (resume, "try once more"),
             (f"git cto review --head {trunk} --dispute TEXT", "ask once more, with your argument"),
-            (f"git cto override {trunk} --reason TEXT", "decide it yourself"),
         ],
         "nothing": [(resume, "try them again"), (f"git cto tasks {run.id}", "what was said of each")],
         "conflict": [merge, (resume, "then")],

@@ -54,7 +54,7 @@ class Crew:
 def do_tasks(workspace: Workspace, run: Run, crew: Crew, again: str = "") -> int:
     """Does every task that is not settled; returns how many that were. Trunk has all results at the end.
 
-    With a reason to try `again` (they are told), tasks that came to nothing are done as well. Raises `EngineError`
+    With a reason to try `again` (they are told), tasks that came to nothing or were not passed are done as well. Raises `EngineError`
     where the executor cannot work at all. Whatever happens, no process stays behind, and what was committed stays.
     """
     todo = _todo(run, again)
@@ -77,7 +77,7 @@ def _todo(run: Run, again: str) -> list[TaskView]:
     """The tasks to be done, and those that only came to nothing because one of them had."""
     todo: list[TaskView] = []
     for view in run.tasks:
-        is_open = view.state not in SETTLED or (again and view.state in _NOTHING)
+        is_open = view.state not in SETTLED or (again and (view.state in _NOTHING or view.feedback))
         freed = view.state == "blocked" and any(one.task.id in view.task.depends_on for one in todo)
         if is_open or freed:
             todo.append(view)

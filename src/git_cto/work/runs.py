@@ -196,8 +196,8 @@ def _was_judged(workspace: Workspace, result: TaskResult, where: Standing) -> bo
 def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
     """What the last verdict asks of which tasks; empty after an approval.
 
-    An open finding goes to the tasks on its file. A refusal that asks nothing of any task goes to the last one, so that
-    there is always somewhere to go on.
+    An open finding goes to the tasks on its file. One on a file of no task goes to the last task, and so does a refusal
+    that asks nothing of any task: there is always somewhere to go on.
     """
     body = where.latest.body if where.latest else None
     if not isinstance(body, VerdictRecord) or body.verdict == "approve":
@@ -208,10 +208,12 @@ def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
             said.setdefault(one.task_id, []).append(one.feedback or "not passed")
     for task in body.review.revised_tasks:
         said.setdefault(task.id, []).append(f"the task was revised: {task.description}")
+    last = plan.in_order()[-1].id
     for finding in body.open_findings:
-        for task in plan.tasks if finding.severity in BARRING else ():
-            if task.target == finding.path:
-                said.setdefault(task.id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
+        if finding.severity in BARRING:
+            on_it = [task.id for task in plan.tasks if task.target == finding.path] or [last]
+            for task_id in on_it:
+                said.setdefault(task_id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
     if not said:
-        said[plan.in_order()[-1].id] = ["; ".join((body.review.reason or body.review.summary, *body.downgrades))]
+        said[last] = ["; ".join((body.review.reason or body.review.summary, *body.downgrades))]
     return {task: " ".join(words) for task, words in said.items()}
