@@ -11,17 +11,22 @@ from pathlib import Path
 from git_cto.agents import process
 from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivity
 from git_cto.agents.executor import Job, Work
+from git_cto.errors import UsageError
 from git_cto.redaction import secret_values
 
 _KEPT_LINES = 20  # of the end of its output: its summary
+_LONGEST_LINE = 400  # characters of each
+_CANNOT_RUN = frozenset({126, 127})  # what a shell says of a command that it cannot start
 
 
 class Command:
-    """The executor. `command` is one of the user's shell; it gets their environment without other agents' keys."""
+    """The executor. `command` is one of the user's shell; it gets their environment without any keys."""
 
     name = "command"
 
     def __init__(self, command: str, environ: Mapping[str, str]) -> None:
+        if not command.strip():
+            raise UsageError("The executor's command is empty.", '--executor command --command "CMD"')
         self._command = command
         secrets = set(secret_values(environ))
         self._environ = {name: value for name, value in environ.items() if value not in secrets}
@@ -35,7 +40,7 @@ class Command:
 
             def on_line(line: bytes) -> None:
                 events.write(line + b"\n")
-                said.append(line.decode("utf-8", "replace"))
+                said.append(line.decode("utf-8", "replace")[:_LONGEST_LINE])
                 on_activity(Activity(text=said[-1][:200]))
 
             try:
@@ -50,14 +55,9 @@ class Command:
                     grace=limits.grace,
                     stop=stop,
                 )
-                if done.code:
-                    problem = f"{self._command.split()[0]} ended with exit code {done.code}"
-                if done.code == 127:
-                    raise EngineError(
-                        Failure.NOT_INSTALLED, f"The executor's command cannot be run: {done.stderr[-200:]}", "check it"
-                    )
+                problem = self._problem(done)
             except process.ProgramTimeoutError as error:
-                problem = error.message
+                problem = error.message.replace("sh ", "the executor's command ", 1)
         return Work(
             executor=self.name,
             version="",
@@ -65,3 +65,17 @@ class Command:
             problem=problem,
             seconds=time.monotonic() - began,
         )
+
+    def _problem(self, done: process.Finished) -> str:
+        """Why its end is no success, "" if it is one. Raises `EngineError` where it could not even be started."""
+        if done.code == 0:
+            return ""
+        last = next((line.strip() for line in reversed(done.stderr.splitlines()) if line.strip()), "")[:_LONGEST_LINE]
+        if done.code in _CANNOT_RUN:
+            raise EngineError(
+                Failure.NOT_INSTALLED,
+                f"The executor's command cannot be run: {last or f'exit code {done.code}'}",
+                "try it by hand: echo | sh -c 'CMD'",
+            )
+        how = f"was ended by signal {-done.code}" if done.code < 0 else f"ended with exit code {done.code}"
+        return f"{self._command.split()[0]} {how}" + (f": {last}" if last else "")
