@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 
 STATE = "state.json"  # beside the worktrees: what `git cto status` shows of a loop at work
 _GRACE = 3.0  # seconds between TERM and KILL for what agents left running
-_ONCE_MORE = "The last try changed nothing that counts. Somebody has asked to try once more."
 
 Cause = Literal["approved", "aborted", "rounds", "unchanged", "nothing", "conflict", "budget"]
-_NO_PROGRESS: frozenset[Cause] = frozenset({"unchanged", "nothing"})
+_FOR_A_HUMAN: frozenset[Cause] = frozenset({"rounds", "unchanged", "nothing"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +61,13 @@ class Means:
         """What is going on, and what was taken."""
         return self.crew.progress
 
-    def do_tasks(self, workspace: Workspace, run: Run, again: str) -> int:
-        """Has all open tasks done; returns how many that were. A reason to try `again` opens those that failed."""
+    def do_tasks(self, workspace: Workspace, run: Run, *, again: str, resumed: bool) -> None:
+        """Has all open tasks done, and those that came to nothing where there is a reason to try them `again`."""
         if self.by_hand:
-            return wait_for_results(workspace, run, self.progress, self.crew.doing.stop)
+            wait_for_results(workspace, run, self.progress, self.crew.doing.stop)
+            return
         crews.refuse_checked_out(workspace, run)
-        return crews.do_tasks(workspace, run, self.crew, again)
+        crews.do_tasks(workspace, run, self.crew, again=again, resumed=resumed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +84,12 @@ def loop(workspace: Workspace, run_id: str, means: Means) -> Ended:
     """Goes round until it ends. Raises `CtoError` where a tool fails; it can be called again then."""
     with _alone(workspace, run_id):
         _take_up(workspace, run_id, means.progress)
-        again = ""  # what a human says to tasks that came to nothing
+        again, resumed = "", True  # what a human says to tasks that came to nothing
         while True:
             run = load_run(workspace, run_id)
             means.progress.round = run.standing.round
-            ended = _stuck(run) or _round(workspace, run, means, again)
-            again = _human(workspace, run_id, means, ended) if ended else ""
+            ended = _stuck(run) or _round(workspace, run, means, again, resumed=resumed)
+            again, resumed = _human(workspace, run_id, means, ended) if ended else "", False
             if ended and not again:
                 return replace(ended, behind=_behind(workspace, run_id))
 
@@ -105,15 +105,10 @@ def _stuck(run: Run) -> Ended | None:
     return None
 
 
-def _round(workspace: Workspace, run: Run, means: Means, again: str) -> Ended | None:
+def _round(workspace: Workspace, run: Run, means: Means, again: str, *, resumed: bool) -> Ended | None:
     """All open tasks and one review; None where there is another round."""
-    tried = means.do_tasks(workspace, run, again)
-    if not means.crew.may_go_on():
-        return _over(means)
-    ended = _judge(workspace, run.id, means)
-    if ended and ended.cause in _NO_PROGRESS and not (tried or again or means.by_hand):
-        return _round(workspace, load_run(workspace, run.id), means, _ONCE_MORE)  # that is what a resume is for
-    return ended
+    means.do_tasks(workspace, run, again=again, resumed=resumed)
+    return _judge(workspace, run.id, means) if means.crew.may_go_on() else _over(means)
 
 
 def _judge(workspace: Workspace, run_id: str, means: Means) -> Ended | None:
@@ -177,7 +172,7 @@ def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, .
 
 def _human(workspace: Workspace, run_id: str, means: Means, ended: Ended) -> str:
     """A human's reason to go on where the loop would end, which is recorded; "" where it ends."""
-    if ended.cause not in {"rounds", *_NO_PROGRESS}:
+    if ended.cause not in _FOR_A_HUMAN:
         return ""
     reason = means.ask_human(ended.why) or ""
     if reason and ended.cause == "rounds":

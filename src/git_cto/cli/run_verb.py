@@ -55,8 +55,10 @@ _CODES = {"approved": ExitCode.OK, "aborted": ExitCode.ABORT, "escalated": ExitC
 @click.option("--task-cost", type=click.FloatRange(min=0), help="US dollars that one task may cost.")
 @click.option("--allow-commands", is_flag=True, help="Commands of the plan run without asking.")
 @click.option("--no-verify", is_flag=True, help="Do not run the verification before a review.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Tokens of both agents; then a human is asked.")
-@click.option("--max-cost", type=click.FloatRange(min=0), help="US dollars; then a human is asked.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Tokens that the run may take; then a human is asked.")
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), help="US dollars that the run may cost; then a human is asked."
+)
 @click.option("--model", metavar="M", help="Model that plans and reviews.")
 @click.option("--effort", metavar="E", help="Reasoning effort of planner and reviewer.")
 @click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call of an agent may take.")
@@ -102,8 +104,10 @@ def _looped(
         shell.note(f"Stopped. What was committed is kept.\nNext: {resume}")
         raise
     except CtoError as error:
-        if error.exit_code == ExitCode.INCONCLUSIVE and "--resume" not in error.hint:
-            error.hint = f"{error.hint}\n      then {resume}" if error.hint else resume
+        if error.exit_code == ExitCode.INCONCLUSIVE and resume not in error.hint:
+            plain = "git cto run --resume"
+            then = f"{error.hint}\n      then {resume}" if error.hint else resume
+            error.hint = error.hint.replace(plain, resume) if plain in error.hint else then
         raise
 
 
@@ -241,7 +245,7 @@ def _asking(shell: Shell, options: Options, watch: Watcher) -> Callable[[str], s
 
 def _told(shell: Shell, options: Options, run: Run, ended: Ended, progress: Progress) -> int:
     """The summary, and the exit code."""
-    steps = _steps(run, ended, progress)
+    steps = _steps(run, options, ended, progress)
     document = run_document(run, progress.taken, steps[0][0], ended=ended.how, reason=ended.why, behind=ended.behind)
     if options.events:
         shell.line(document)
@@ -257,14 +261,16 @@ def _told(shell: Shell, options: Options, run: Run, ended: Ended, progress: Prog
     return _CODES[ended.how]
 
 
-def _steps(run: Run, ended: Ended, progress: Progress) -> list[tuple[str, str]]:
+def _steps(run: Run, options: Options, ended: Ended, progress: Progress) -> list[tuple[str, str]]:
     """What to type next."""
     trunk, resume = f"cto/{run.id}/trunk", f"git cto run --resume {run.id}"
     go_on = [(f"git cto continue {run.id} --reason TEXT", "a human lets it go on"), (resume, "then")]
     merge = (f"git switch {trunk} && git merge {run.target.name}", "resolve it, commit, git switch back")
-    more = f"{resume} --max-tokens {2 * progress.tokens or 1}" + (
-        f" --max-cost {2 * progress.cost:.2f}" if progress.cost else ""
-    )
+    more = resume
+    if options.max_tokens is not None:
+        more += f" --max-tokens {2 * max(options.max_tokens, progress.tokens)}"
+    if options.max_cost is not None:
+        more += f" --max-cost {2 * max(options.max_cost, progress.cost):.2f}"
     return {
         "approved": [
             (f"git cto gate {trunk}", "it is open"),

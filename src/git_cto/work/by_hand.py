@@ -16,23 +16,22 @@ if TYPE_CHECKING:
 _LOOK = 0.5  # seconds between two looks at the branches
 
 
-def wait_for_results(workspace: Workspace, run: Run, progress: Progress, stop: threading.Event) -> int:
-    """Waits until every task of the run is settled; returns how many were not at first. `stop` ends it."""
-    open_at_first = sum(view.state not in SETTLED for view in run.tasks)
+def wait_for_results(workspace: Workspace, run: Run, progress: Progress, stop: threading.Event) -> None:
+    """Waits until every task of the run is settled. `stop` ends it."""
     shown = ""
     while True:
         seen = _branches(workspace, run)
         run = load_run(workspace, run.id)
         todo = [view for view in run.tasks if view.state not in SETTLED]
         if not todo:
-            return open_at_first
+            return
         ready = next((view for view in todo if view.state != "waiting"), todo[0])
         if ready.task.id != shown:
             shown = ready.task.id
             progress.tell(Event(kind="note", task=shown, text=_words(run, shown)))
         while _branches(workspace, run) == seen:
             if stop.wait(_LOOK):
-                return open_at_first
+                return
 
 
 def _branches(workspace: Workspace, run: Run) -> tuple[dict[str, str], str | None]:

@@ -1,8 +1,8 @@
 """All open tasks of a run, done by an executor: several at once where they do not depend on each other.
 
 Results are merged into trunk in the plan's order, whatever ends first, so that trunk tells the same story however many
-work at once. A conflict goes back to the executor once, on top of trunk; then the task is blocked. Blocked tasks stop
-only what depends on them.
+work at once. A conflict goes back to the executor once, on top of trunk, while nothing else is merged. Blocked tasks
+stop only what depends on them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from git_cto.repo.runs import results, task_ref, trunk_ref
 from git_cto.work.doing import Doing, Hints, Result, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
 from git_cto.work.progress import Budget, Progress
-from git_cto.work.runs import Run, TaskView
+from git_cto.work.runs import Run, TaskView, was_judged
 
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
@@ -51,13 +51,14 @@ class Crew:
         return replace(self.doing, max_cost=min((limit for limit in limits if limit is not None), default=None))
 
 
-def do_tasks(workspace: Workspace, run: Run, crew: Crew, again: str = "") -> int:
+def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed: bool) -> int:
     """Does every task that is not settled; returns how many that were. Trunk has all results at the end.
 
-    With a reason to try `again` (they are told), tasks that came to nothing or were not passed are done as well. Raises `EngineError`
-    where the executor cannot work at all. Whatever happens, no process stays behind, and what was committed stays.
+    With a reason to try `again` (they are told), tasks that came to nothing or were not passed are done, too; where the
+    loop is `resumed` those that came to nothing since the last verdict. Raises `EngineError` where the executor cannot
+    work at all. Whatever happens, no process stays behind, and what was committed stays.
     """
-    todo = _todo(run, again)
+    todo = _todo(workspace, run, again, resumed=resumed)
     if not todo:
         return 0
     if run.trunk is None:
@@ -73,13 +74,14 @@ def do_tasks(workspace: Workspace, run: Run, crew: Crew, again: str = "") -> int
     return len(shift.merged)
 
 
-def _todo(run: Run, again: str) -> list[TaskView]:
+def _todo(workspace: Workspace, run: Run, again: str, *, resumed: bool) -> list[TaskView]:
     """The tasks to be done, and those that only came to nothing because one of them had."""
     todo: list[TaskView] = []
     for view in run.tasks:
-        is_open = view.state not in SETTLED or (again and (view.state in _NOTHING or view.feedback))
-        freed = view.state == "blocked" and any(one.task.id in view.task.depends_on for one in todo)
-        if is_open or freed:
+        nothing = view.state in _NOTHING
+        is_open = view.state not in SETTLED or (again and (nothing or view.feedback))
+        freed = nothing and any(one.task.id in view.task.depends_on for one in todo)
+        if is_open or freed or (resumed and nothing and not was_judged(workspace, view.result, run.standing)):
             todo.append(view)
     return todo
 
@@ -205,21 +207,12 @@ class _Shift:
                 view = self._views[task]
                 self.running[pool.submit(self._do, view, self.trunk, _conflict(merged))] = view
                 return
-            if isinstance(merged, tuple):
-                result, merged = self._given_up(task, result, merged)
+            if isinstance(merged, tuple):  # it was made on top of trunk
+                raise ToolError(f"The result of {task} cannot be merged.", f"git cto status {self.run.id}")
             self.trunk = merged
             self._order.pop(0)
             self.merged[task] = result.outcome
             self.crew.progress.merged(result)
-
-    def _given_up(self, task: str, result: Result, paths: tuple[str, ...]) -> tuple[Result, str]:
-        """A task that conflicted with trunk again: blocked. What it did can still be looked at."""
-        why = f"it conflicts with other tasks in {', '.join(paths[:3])}, again (its last try is {result.commit[:12]})"
-        skipped = skip_task(self.workspace, self.run, self._views[task].task, self.trunk, why)
-        merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, skipped.commit)
-        if isinstance(merged, tuple):
-            raise ToolError(f"The result of {task} cannot be merged into trunk.", f"git cto status {self.run.id}")
-        return skipped, merged
 
 
 def _conflict(paths: tuple[str, ...]) -> str:

@@ -172,7 +172,7 @@ def _views(
     for task in body.plan.in_order():
         result = found.get(task.id)
         waits = tuple(other for other in task.depends_on if other not in found)
-        to_fix = task.id in feedback and (result is None or _was_judged(workspace, result, where))
+        to_fix = task.id in feedback and (result is None or was_judged(workspace, result, where))
         state = _state(result, active=task.id in unmerged, to_fix=to_fix, waits=bool(waits))
         views.append(TaskView(task, state, f"cto/{run_id}/{task.id}", result, waits, feedback.get(task.id, "")))
     return tuple(views)
@@ -188,9 +188,11 @@ def _state(result: TaskResult | None, *, active: bool, to_fix: bool, waits: bool
     return "waiting" if waits else "ready"
 
 
-def _was_judged(workspace: Workspace, result: TaskResult, where: Standing) -> bool:
+def was_judged(workspace: Workspace, result: TaskResult | None, where: Standing) -> bool:
     """Whether the last verdict was on a head that has this result; a later result is an answer to the verdict."""
-    return where.latest is not None and workspace.git.is_ancestor(result.commit, where.latest.subject.head)
+    if result is None or where.latest is None:
+        return False
+    return workspace.git.is_ancestor(result.commit, where.latest.subject.head)
 
 
 def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
