@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "checkout.workers=1")
+# What git leaves in its folder of a worktree in the middle of something, or when it is killed.
+_UNFINISHED = (
+    *("index.lock", "HEAD.lock", "MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "MERGE_RR", "AUTO_MERGE", "SQUASH_MSG"),
+    *("CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "rebase-merge", "rebase-apply", "sequencer", "BISECT_LOG"),
+)
 _TRIES = 20
 _PAUSE = 0.02  # seconds between two tries
 _STALE_SECONDS = 5.0  # nothing healthy holds the lock of one ref for this long
@@ -66,6 +71,43 @@ def remove(git: Git, folder: Path) -> None:
     with suppress(OSError):  # there is more in them
         folder.parent.rmdir()
         folder.parent.parent.rmdir()
+
+
+def settle(git: Git, folder: Path, link: bytes, start: str) -> tuple[bool, tuple[str, ...]]:
+    """Puts git's side of a worktree in order after somebody worked in it: detached at `start`, nothing unfinished.
+
+    The files stay as they are, so that a commit holds all that changed since `start`, by whomever it was committed.
+    `git` and `link` (the content of its file `.git`) are of when it was made. Returns whether it still stood on
+    `start`, and what was done to it, in words.
+    """
+    notes = []
+    dot_git = folder / ".git"
+    if not folder.is_dir() or not Path(git.place.git_dir, "HEAD").exists():
+        return False, ("the worktree was removed",)
+    if dot_git.is_symlink() or not dot_git.is_file() or dot_git.read_bytes() != link:
+        notes.append("the worktree was cut off from its repository (.git was changed)")
+        if dot_git.is_dir() and not dot_git.is_symlink():
+            _erase(dot_git)
+        else:
+            dot_git.unlink(missing_ok=True)
+        dot_git.write_bytes(link)
+    for name in _UNFINISHED:
+        path = Path(git.place.git_dir, name)
+        if path.is_dir():
+            _erase(path)
+        else:
+            path.unlink(missing_ok=True)
+    head, branch = git.commit_of("HEAD"), git.head_ref()
+    intact = head is not None and git.is_ancestor(start, head)
+    if not intact:
+        notes.insert(0, "the worktree no longer stood on the commit it was made from")
+    elif head != start:
+        notes.append("it committed by itself; what it committed is part of this commit")
+    if branch:
+        notes.append(f"it switched to the branch {branch.removeprefix('refs/heads/')}")
+    if branch or head != start:
+        git.run("update-ref", "--no-deref", "-m", "git cto run", "HEAD", start)
+    return intact, tuple(notes)
 
 
 def left_behind(git: Git, run: str) -> list[Path]:

@@ -1,63 +1,38 @@
-"""One task, done by an executor in a worktree of its own, up to its result commit on the task's branch.
+"""One task, done in a worktree of its own, up to its result commit on the task's branch.
 
-What an executor says is compared with what git sees; both are kept. Merging into trunk is `merging`'s business.
+What was said of the work is compared with what git sees, and both are kept. Of work that is not taken a patch stays
+beside the ledger, for a human to find. Merging into trunk is `merging`'s business.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_cto.agents.base import Limits, OnActivity
-from git_cto.agents.executor import DEFAULT_TOOLS, Executor, Job, Work
+from git_cto.agents.base import OnActivity
+from git_cto.agents.executor import Work
+from git_cto.errors import CtoError, GitError
+from git_cto.ledger.artifacts import Slot
 from git_cto.model import ResultOutcome, Task
 from git_cto.redaction import printable, redacted, secret_values
 from git_cto.repo import worktrees
-from git_cto.repo.git import Git, changed_paths, discover
+from git_cto.repo.git import Git, discover
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref
-from git_cto.work.questions import task_prompt
-from git_cto.work.verifying import run_command
+from git_cto.work.acting import COMMANDS, Act, Doing, Hints, act
+from git_cto.work.keeping import reserve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from git_cto.work.runs import Run, TaskView
     from git_cto.work.workspace import Workspace
 
-BLOCKED = "BLOCKED:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doing:
-    """How tasks are done: by whom, with what, for how long. `stop` ends what is under way."""
-
-    executor: Executor
-    limits: Limits = field(default_factory=Limits)
-    tools: tuple[str, ...] = DEFAULT_TOOLS
-    model: str | None = None
-    fallback_model: str | None = None
-    effort: str | None = None
-    max_cost: float | None = None
-    may_run: Callable[[str], bool] = lambda _: False  # which commands of the plan somebody has allowed
-    command_timeout: int = 900
-    guidance: str = ""
-    stop: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hints:
-    """What an executor is told beside its task.
-
-    `trouble` is why an earlier result could not be taken (the task starts anew at trunk then), `word` what a human says
-    who has let the run go on.
-    """
-
-    trouble: str = ""
-    word: str = ""
+__all__ = ["Doing", "Hints", "Result", "do_task", "finished_result", "skip_task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,24 +56,47 @@ def do_task(
     on_activity: OnActivity,
     hints: Hints,
 ) -> Result:
-    """Does one task on top of `trunk` (or of what its branch has that trunk has not) and commits the result."""
-    ref = task_ref(run.id, view.task.id)
-    tip = workspace.git.read_ref(ref)
+    """Does one task on top of `trunk` (or of what its branch has that trunk has not) and commits the result.
+
+    Where that cannot be done (the executor cannot work at all, a hook says no) a patch of what there is stays, and the
+    error is raised.
+    """
+    workspace.actor(known=True)  # before anything is paid for: without a name nothing can be committed
+    tip = workspace.git.read_ref(task_ref(run.id, view.task.id))
     kept = tip is not None and not hints.trouble and not workspace.git.is_ancestor(tip, trunk)
     start = tip if kept and tip else trunk
-    folder = worktrees.home(workspace.git, run.id) / view.task.id
-    worktrees.add(workspace.git, folder, start)
-    try:
-        there = Git(discover(str(folder), workspace.environ), workspace.environ)
-        work, outcome, said = _act(workspace, run, view, doing, on_activity, folder, hints)
-        seen = _seen(workspace, there, view.task, start, outcome, work)
-        outcome, said = _judged(view.task, outcome, said, seen)
-        message, trailers = _message(workspace, run, view.task, outcome, said, seen, work)
-        commit = _commit(there, message, trailers, back_to=None if outcome == "done" else start)
-        workspace.git.run("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
-    finally:
-        worktrees.remove(workspace.git, folder)
-    return Result(task=view.task.id, outcome=outcome, summary=said, commit=commit, seen=seen.notes, work=work)
+    slot = None if view.task.action in COMMANDS else reserve(workspace, run.id, "task")[0]
+
+    def work(place: _Place) -> Result:
+        done = act(workspace, run, view, doing, on_activity, place.folder, hints, slot)
+        seen = _seen(workspace, place, view.task, done)
+        if not seen.taken:
+            seen = seen.noting(place.keep_patch(slot, seen.tree))
+            place.renew()
+        message, trailers = _message(workspace, run, view.task, seen, done.work)
+        commit = place.commit(message, trailers)
+        return Result(
+            task=view.task.id,
+            outcome=seen.outcome,
+            summary=seen.said,
+            commit=commit,
+            seen=seen.notes,
+            work=done.work,
+        )
+
+    return _in_worktree(workspace, run, view.task, start, tip, slot, work)
+
+
+def skip_task(workspace: Workspace, run: Run, task: Task, trunk: str, why: str) -> Result:
+    """A result for a task that cannot be tried: an empty commit on top of `trunk` that says why."""
+
+    def work(place: _Place) -> Result:
+        seen = _Seen(outcome="blocked", said=_clean(workspace, why))
+        commit = place.commit(*_message(workspace, run, task, seen, None))
+        return Result(task=task.id, outcome="blocked", summary=seen.said, commit=commit)
+
+    tip = workspace.git.read_ref(task_ref(run.id, task.id))
+    return _in_worktree(workspace, run, task, trunk, tip, None, work)
 
 
 def finished_result(workspace: Workspace, run: Run, view: TaskView, trunk: str) -> Result | None:
@@ -112,154 +110,180 @@ def finished_result(workspace: Workspace, run: Run, view: TaskView, trunk: str) 
     return Result(task=view.task.id, outcome=found.outcome, summary=found.summary, commit=tip)
 
 
-def skip_task(workspace: Workspace, run: Run, task: Task, trunk: str, why: str) -> Result:
-    """A result for a task that cannot be tried: an empty commit on top of `trunk` that says why."""
-    folder = worktrees.home(workspace.git, run.id) / task.id
-    tip = workspace.git.read_ref(task_ref(run.id, task.id))
-    worktrees.add(workspace.git, folder, trunk)
-    try:
-        there = Git(discover(str(folder), workspace.environ), workspace.environ)
-        message, trailers = _message(workspace, run, task, "blocked", why, _Seen((), (), intact=True), None)
-        commit = _commit(there, message, trailers, back_to=trunk)
-        ref = task_ref(run.id, task.id)
-        workspace.git.run("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
-    finally:
-        worktrees.remove(workspace.git, folder)
-    return Result(task=task.id, outcome="blocked", summary=why, commit=commit)
-
-
-def _act(
-    workspace: Workspace,
-    run: Run,
-    view: TaskView,
-    doing: Doing,
-    on_activity: OnActivity,
-    folder: Path,
-    hints: Hints,
-) -> tuple[Work | None, ResultOutcome, str]:
-    """Does what the task's action says: deletes, runs a command, or lets the executor work."""
-    task = view.task
-    if task.action == "delete_file":
-        return None, "done", _delete(folder, task.target)
-    if task.action in {"run_command", "verify"}:
-        if not doing.may_run(task.target):
-            return None, "blocked", f"nobody has allowed the command {task.target!r} (--allow-commands)"
-        ended = run_command(workspace, task.target, folder, doing.command_timeout, doing.stop)
-        how = "was stopped: time limit" if ended.exit_code is None else f"ended with exit code {ended.exit_code}"
-        return None, "done" if ended.passed else "failed", f"{task.target} {how}.\n\n{ended.output}".strip()
-    prompt = task_prompt(
-        run.plan_record.plan,
-        task,
-        feedback=view.feedback,
-        findings=run.standing.open_findings if view.feedback else (),
-        trouble=hints.trouble,
-        word=hints.word,
-    )
-    job = Job(
-        task=task.id,
-        prompt=prompt,
-        worktree=folder,
-        guidance=doing.guidance,
-        tools=doing.tools,
-        model=doing.model,
-        fallback_model=doing.fallback_model,
-        effort=doing.effort,
-        max_cost=doing.max_cost,
-    )
-    call = Path(tempfile.mkdtemp(prefix="git-cto-job-"))
-    try:
-        work = doing.executor.work(job, call, doing.limits, on_activity, doing.stop)
-    finally:
-        shutil.rmtree(call, ignore_errors=True)
-    said = work.summary.strip()
-    if said.startswith(BLOCKED):
-        return work, "blocked", said.removeprefix(BLOCKED).strip() or "it did not say why"
-    return (work, "failed", f"{work.problem}\n\n{said}".strip()) if work.problem else (work, "done", said)
-
-
-def _delete(folder: Path, target: str) -> str:
-    path = folder / target
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-    return f"Deleted {target}."
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What git saw: paths that changed, notes on them, and whether the worktree is still what it was made as."""
-
-    paths: tuple[str, ...]
-    notes: tuple[str, ...]
-    intact: bool
-
-
-def _seen(workspace: Workspace, there: Git, task: Task, start: str, outcome: ResultOutcome, work: Work | None) -> _Seen:
-    head = there.commit_of("HEAD")
-    intact = head is not None and workspace.git.is_ancestor(start, head)
-    committed = there.run("diff", "--name-only", "-z", "--no-renames", start, head or start) if intact else b""
-    paths = [path for path in committed.decode("utf-8", "surrogateescape").split("\0") if path]
-    paths = list(dict.fromkeys([*paths, *changed_paths(there)]))
-    notes = []
-    if not intact:
-        notes.append("the worktree no longer stands on the commit it was made from")
-    works_on_files = task.action not in {"run_command", "verify"}
-    if works_on_files and not paths and outcome == "done":
-        notes.append("nothing was changed, though success was claimed")
-    outside = [path for path in paths if not _is_in(path, task.target)]
-    if works_on_files and outside:
-        some = ", ".join(printable(path) for path in outside[:5])
-        notes.append(f"changed outside of {task.target}: {some}" + (" and more" if len(outside) > 5 else ""))
-    if work and work.denied:
-        notes.append("denied: " + ", ".join(dict.fromkeys(work.denied)))
-    return _Seen(tuple(paths), tuple(notes), intact)
-
-
-def _is_in(path: str, target: str) -> bool:
-    return path.rstrip("/") == target.rstrip("/") or path.startswith(target.rstrip("/") + "/")
-
-
-def _judged(task: Task, outcome: ResultOutcome, said: str, seen: _Seen) -> tuple[ResultOutcome, str]:
-    """The outcome as git sees it: a claim of success without any change is none."""
-    if outcome != "done":
-        return outcome, said
-    if not seen.intact or (not seen.paths and task.action not in {"run_command", "verify"}):
-        return "failed", f"{seen.notes[0]}.\n\nIt said: {said}"
-    return outcome, said
-
-
-def _message(
+def _in_worktree(
     workspace: Workspace,
     run: Run,
     task: Task,
-    outcome: ResultOutcome,
-    said: str,
-    seen: _Seen,
-    work: Work | None,
-) -> tuple[str, dict[str, str]]:
+    start: str,
+    tip: str | None,
+    slot: Slot | None,
+    work: Callable[[_Place], Result],
+) -> Result:
+    """Lets `work` make a result commit on top of `start`, and the task's branch (now at `tip`) be moved to it."""
+    folder = worktrees.home(workspace.git, run.id) / task.id
+    worktrees.add(workspace.git, folder, start)
+    place = _Place(workspace, folder, start)
+    try:
+        result = work(place)
+        _move(workspace, task_ref(run.id, task.id), result.commit, tip)
+    except BaseException as error:
+        lost = place.keep_patch(slot, None)
+        if lost and isinstance(error, GitError):
+            raise GitError(f"{error.message}\n{lost}", error.hint, stderr=error.stderr, code=error.code) from error
+        raise
+    else:
+        return result
+    finally:
+        worktrees.remove(workspace.git, folder)
+
+
+def _move(workspace: Workspace, ref: str, commit: str, tip: str | None) -> None:
+    moved = workspace.git.attempt("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
+    if moved.returncode != 0:
+        branch = ref.removeprefix("refs/heads/")
+        said = moved.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise GitError(
+            f"{branch} was moved by somebody else meanwhile, or cannot be written: {said[-1] if said else ''}",
+            f"git log {branch}, then git cto run --resume",
+            code="branch_moved",
+        )
+
+
+class _Place:
+    """The worktree of one task, made at `start`."""
+
+    def __init__(self, workspace: Workspace, folder: Path, start: str) -> None:
+        self.folder = folder
+        self.start = start
+        self._workspace = workspace
+        self._open()
+
+    def _open(self) -> None:
+        self.git = Git(discover(str(self.folder), self._workspace.environ), self._workspace.environ)
+        self._link = (self.folder / ".git").read_bytes()
+
+    def settle(self) -> tuple[bool, tuple[str, ...]]:
+        """Puts git's side of the worktree in order (see `worktrees.settle`)."""
+        return worktrees.settle(self.git, self.folder, self._link, self.start)
+
+    def renew(self) -> None:
+        """Makes the worktree again, as it was at first."""
+        worktrees.add(self._workspace.git, self.folder, self.start)
+        self._open()
+
+    def tree(self) -> str:
+        """The tree that a commit of everything would have."""
+        with Repository(self.git) as repository:
+            return repository.pending_tree()
+
+    def changed(self, tree: str) -> tuple[str, ...]:
+        """Paths in which a tree differs from the start."""
+        out = self.git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", self.start, tree)
+        return tuple(path for path in out.decode("utf-8", "surrogateescape").split("\0") if path)
+
+    def ignores(self, target: str) -> bool:
+        """Whether something is there that git would not commit."""
+        there = (self.folder / target).exists()
+        return there and self.git.polite("check-ignore", "--quiet", "--", target).returncode == 0
+
+    def commit(self, message: str, trailers: dict[str, str]) -> str:
+        """A commit of everything, as the user would make it."""
+        with Repository(self.git) as repository, repository.everything_staged():
+            return repository.commit(message, trailers)
+
+    def keep_patch(self, slot: Slot | None, tree: str | None) -> str:
+        """Keeps a patch of what is here in `slot`; says where it is, or "" where there is nothing or no place."""
+        if slot is None:
+            return ""
+        with suppress(CtoError, OSError), tempfile.TemporaryDirectory(prefix="git-cto-patch-") as folder:
+            if tree is None:
+                self.settle()
+                tree = self.tree()
+            patch = Path(folder, "patch")
+            self.git.run("diff-tree", "-r", "-p", "--binary", f"--output={patch}", self.start, tree)
+            if patch.stat().st_size == 0:
+                return ""
+            with patch.open("rb") as source, slot.stream("patch") as kept:
+                shutil.copyfileobj(source, kept)
+            return f"what it had done is kept in {slot.path('patch')}"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What is made of an act once git was asked: the outcome, what was said, notes; `tree` is what was left behind."""
+
+    outcome: ResultOutcome
+    said: str
+    notes: tuple[str, ...] = ()
+    tree: str | None = None
+    taken: bool = True
+
+    def noting(self, note: str) -> _Seen:
+        """The same with one more note, if there is one."""
+        notes = (*self.notes, note) if note else self.notes
+        return _Seen(outcome=self.outcome, said=self.said, notes=notes, tree=self.tree, taken=self.taken)
+
+
+def _seen(workspace: Workspace, place: _Place, task: Task, done: Act) -> _Seen:
+    """What git sees beside what was said. A claim of success is none where nothing changed."""
+    intact, notes = place.settle()
+    said = _clean(workspace, done.said)
+    tree = place.tree() if intact else None
+    paths = place.changed(tree) if tree else ()
+    notes = (*notes, *_notes(place, task, done, paths))
+    outcome: ResultOutcome = done.outcome
+    if done.outcome == "done" and not intact:
+        outcome, said = "failed", f"{notes[0]}.\n\nIt said: {said}"
+    elif done.outcome == "done" and done.work and not paths:
+        outcome, said = "failed", f"nothing was changed, though success was claimed.\n\nIt said: {said}"
+    taken = outcome == "done" and task.action != "verify"
+    return _Seen(outcome=outcome, said=said, notes=notes, tree=tree, taken=taken)
+
+
+def _notes(place: _Place, task: Task, done: Act, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """What is odd about the paths that changed, and what an executor was denied."""
+    notes = []
+    outside = [path for path in paths if not _is_in(path, task.target)]
+    if task.action == "verify" and paths:
+        notes.append(f"a verification changed files, which are not taken: {_some(paths)}")
+    elif task.action not in COMMANDS and outside:
+        notes.append(f"changed outside of {printable(task.target)}: {_some(outside)}")
+    if task.action not in COMMANDS and not paths and place.ignores(task.target):
+        notes.append(f"git ignores {printable(task.target)}, so that it cannot be committed")
+    if done.work and done.work.denied:
+        notes.append(f"denied: {_some(tuple(dict.fromkeys(done.work.denied)))}")
+    return tuple(notes)
+
+
+def _is_in(path: str, target: str) -> bool:
+    target = target.removeprefix("./").rstrip("/")
+    return path == target or path.startswith(target + "/")
+
+
+def _some(words: Sequence[str], limit: int = 5) -> str:
+    more = len(words) - limit
+    return ", ".join(printable(word) for word in words[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def _clean(workspace: Workspace, said: str) -> str:
+    """What was said, fit to be recorded and shown."""
+    return redacted(printable(said, lines=True), secret_values(workspace.environ)).strip() or "(nothing was said)"
+
+
+def _message(workspace: Workspace, run: Run, task: Task, seen: _Seen, work: Work | None) -> tuple[str, dict[str, str]]:
     """Message and trailers of a result commit: what was said, what git saw, and what it took."""
     trailers = {
         "Cto-Run": run.id,
         "Cto-Task": task.id,
-        "Cto-Outcome": outcome,
+        "Cto-Outcome": seen.outcome,
         "Cto-Round": str(run.standing.round),
     }
     if work:
-        trailers["Cto-Executor"] = " ".join(filter(None, (work.executor, work.version, work.model)))
+        trailers["Cto-Executor"] = printable(" ".join(filter(None, (work.executor, work.version, work.model))))
         trailers["Cto-Tokens"] = str(work.usage.total)
         trailers["Cto-Cost"] = f"{work.cost:.6f}"
-    said = redacted(printable(said, lines=True), secret_values(workspace.environ)).strip() or "(nothing was said)"
-    subject, _, rest = said.partition("\n")
-    seen_by_git = "\n".join(f"git-cto saw: {note}" for note in seen.notes)
+    subject, _, rest = seen.said.partition("\n")
+    seen_by_git = "\n".join(f"git-cto saw: {_clean(workspace, note)}" for note in seen.notes)
     parts = (f"{task.id}: {subject[:100]}", rest.strip(), seen_by_git)
     return "\n\n".join(part for part in parts if part), trailers
-
-
-def _commit(there: Git, message: str, trailers: dict[str, str], *, back_to: str | None) -> str:
-    """The result commit, as the user would make it; on top of `back_to` where what lies there is not to be taken."""
-    with Repository(there) as repository:
-        if back_to is not None:
-            repository.reset(back_to)
-        with repository.everything_staged():
-            return repository.commit(message, trailers)
