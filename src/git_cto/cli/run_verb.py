@@ -72,6 +72,7 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
     options = Options(**given)
     options.check(shell)
     with shell.workspace() as workspace:
+        workspace.actor(known=True)  # before anything is paid for: without a name nothing can be committed
         asker = codex_asker(workspace, options.timeout, options.idle_timeout)
         with watching(shell, events=options.events) as watch:
             progress = Progress(watch)

@@ -268,7 +268,10 @@ def changed_paths(git: Git) -> list[str]:
     """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
     if git.place.worktree is None:
         return []
-    done = git.polite("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+    # Without optional locks: looking is no reason to write the user's index anew.
+    done = git.polite(
+        "--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames"
+    )
     return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 
