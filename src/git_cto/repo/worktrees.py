@@ -44,7 +44,7 @@ def home(git: Git, run: str) -> Path:
 def add(git: Git, folder: Path, commit: str) -> None:
     """Makes a detached worktree of `commit` at `folder`; one that was left there before is replaced. No hook runs."""
     remove(git, folder)
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make(folder.parent)
     argv = (*_QUIET, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
     done = git.polite(*argv)
     for _ in range(_TRIES):
@@ -61,6 +61,19 @@ def add(git: Git, folder: Path, commit: str) -> None:
         "see that there is room on the disk, then do it again",
         code="no_worktree",
     )
+
+
+def _make(place: Path) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileNotFoundError:
+        raise  # somebody has just removed the folder above: it is made again
+    except OSError as error:
+        raise ToolError(
+            f"There is no room for worktrees at {place}: {error.strerror}.",
+            "set XDG_STATE_HOME to a folder that you can write to",
+            code="no_worktree",
+        ) from error
 
 
 def remove(git: Git, folder: Path) -> None:
@@ -141,6 +154,10 @@ def _entries(git: Git, place: Path) -> Iterator[Path]:
 
 def _erase(folder: Path) -> None:
     """Removes a folder, also one in which somebody took their own right to write away."""
+    if folder.is_symlink() or folder.is_file():
+        with suppress(OSError):
+            folder.unlink()
+        return
     shutil.rmtree(folder, ignore_errors=True)
     if folder.is_dir():
         os.chmod(folder, 0o700)
@@ -192,7 +209,7 @@ def _locked(place: Path) -> IO[bytes] | None:
     """The lock file, held; None where another process holds it for longer than a look at it takes."""
     for _ in range(_TRIES):
         with suppress(FileNotFoundError):  # who held it last has just removed the folder
-            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(place)
             lock = (place / LOCK).open("ab")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
