@@ -6,6 +6,7 @@ they come in. Printing is left to the command line's boundary.
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -69,6 +70,16 @@ class GitError(ToolError):
         super().__init__(message, hint, code=code)
         self.argv = argv
         self.stderr = stderr
+
+
+def disk_full(error: OSError) -> ToolError | None:
+    """What to say where there is no room left to write; None for every other error."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return None
+    where = f" for {error.filename}" if isinstance(error.filename, str) else ""
+    return ToolError(
+        f"There is no room on the disk{where}: {error.strerror}.", "free some disk space", code="disk_full"
+    )
 
 
 class InconclusiveError(CtoError):

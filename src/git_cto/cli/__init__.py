@@ -135,10 +135,13 @@ def _of_click(error: click.ClickException) -> CtoError:
 def _bug(error: Exception) -> CtoError:
     import traceback
 
-    from git_cto.errors import BugError
+    from git_cto.errors import BugError, disk_full
 
     if os.environ.get("GIT_CTO_DEBUG"):
         traceback.print_exception(error)
+    full = disk_full(error) if isinstance(error, OSError) else None
+    if full:
+        return full
     frames = traceback.extract_tb(error.__traceback__)
     at = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     return BugError(

@@ -15,7 +15,7 @@ from git_cto.agents.executor import DEFAULT_TOOLS
 from git_cto.cli.asking import codex_asker
 from git_cto.cli.shell import Shell, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
-from git_cto.errors import CtoError, ExitCode, InterruptError, UsageError
+from git_cto.errors import CtoError, ExitCode, InterruptError, UsageError, disk_full
 from git_cto.loop import Means, loop
 from git_cto.redaction import printable
 from git_cto.render.lines import wrapped
@@ -105,11 +105,22 @@ def _looped(
         shell.note(f"Stopped. What was committed is kept.\nNext: {resume}")
         raise
     except CtoError as error:
-        if error.exit_code == ExitCode.INCONCLUSIVE and resume not in error.hint:
-            plain = "git cto run --resume"
-            then = f"{error.hint}\n      then {resume}" if error.hint else resume
-            error.hint = error.hint.replace(plain, resume) if plain in error.hint else then
+        _resumable(error, resume)
         raise
+    except OSError as error:
+        full = disk_full(error)
+        if full is None:
+            raise
+        raise _resumable(full, resume) from error
+
+
+def _resumable(error: CtoError, resume: str) -> CtoError:
+    """The same error; where a tool failed its hint ends with how to go on."""
+    if error.exit_code == ExitCode.INCONCLUSIVE and resume not in error.hint:
+        plain = "git cto run --resume"
+        then = f"{error.hint}\n      then {resume}" if error.hint else resume
+        error.hint = error.hint.replace(plain, resume) if plain in error.hint else then
+    return error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Ours are added at the end, whatever the summary or the user's settings say: the last value of a trailer counts.
 _PLAIN_TRAILERS = ("trailer.ifexists=add", "trailer.ifmissing=add", "trailer.where=end", "trailer.separators=:")
+
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class Repository:
@@ -62,6 +65,8 @@ class Repository:
                 return str(self._repo.git.execute(command, istream=file))
         except gitpython.GitCommandError as error:
             said = "\n".join(_plain(text) for text in (error.stdout, error.stderr) if text)
+            if error.status == -signal.SIGXFSZ:
+                said += "\nFile too large"  # which git had no time to say
             raise _translated(verb, said) from error
 
     # ---- state
@@ -199,6 +204,9 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
             f"git could not sign the commit: {said.strip().splitlines()[0].removeprefix('error: ')}",
             "unlock your key or correct user.signingkey, or git config commit.gpgsign false",
         )
+    full = next((words for words in _NO_ROOM if words in said), "")
+    if full:
+        return GitError(f"git {verb} failed: {full}.", "free some disk space", stderr=said, code="disk_full")
     text = "\n".join(said.splitlines()[-12:])
     return GitError(
         f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said
