@@ -76,7 +76,7 @@ def prompt_of(request: Request) -> str:
 
 def task_of(request: Request) -> str:
     """The id of the task that a request is about."""
-    found = re.search(r"\\n([a-z][a-z0-9-]*) (?:create_file|modify_file) ", prompt_of(request))
+    found = re.search(r"\\n([a-z][a-z0-9-]*) (?:create|modify|delete)_file ", prompt_of(request))
     return found[1] if found else ""
 
 
