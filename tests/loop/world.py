@@ -176,13 +176,12 @@ class Loop(World):
         assert said.code == 0, said.text
         return {one["id"]: one["state"] for one in said.json["tasks"]}
 
-    def results(self, rev: str = "") -> list[tuple[str, str, str]]:
-        """Task, outcome and round of all result commits, the oldest first."""
+    def results(self, *revs: str) -> list[tuple[str, str, str]]:
+        """Task, outcome and round of all result commits (of trunk), the oldest first."""
+        revs = revs or (self.trunk,)
         keys = ("Cto-Task", "Cto-Outcome", "Cto-Round")
         form = "%x09".join(f"%(trailers:key={key},valueonly,separator=%x2C)" for key in keys)
-        lines = self.git(
-            "log", "--topo-order", "--reverse", f"--format={form}", f"main..{rev or self.trunk}"
-        ).splitlines()
+        lines = self.git("log", "--topo-order", "--reverse", f"--format={form}", "^main", *revs).splitlines()
         found = [tuple(line.split("\t")) for line in lines if line.strip("\t")]
         return [(one, outcome, number) for one, outcome, number in found]
 

@@ -22,9 +22,9 @@ from git_cto.render.lines import wrapped
 from git_cto.render.run import behind_text, ending_text, graph_text, taken_text
 from git_cto.render.terminal import next_line
 from git_cto.work import planning
+from git_cto.work.acting import Doing, guidance
 from git_cto.work.crew import Crew
 from git_cto.work.documents import run_document
-from git_cto.work.acting import Doing, guidance
 from git_cto.work.progress import Budget, Event, Progress
 from git_cto.work.runs import choose_run, load_run
 

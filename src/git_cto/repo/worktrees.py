@@ -41,6 +41,11 @@ def home(git: Git, run: str) -> Path:
     return user_state_path("git-cto", appauthor=False) / "worktrees" / which / run
 
 
+def place(git: Git, run: str, name: str) -> Path:
+    """Where a worktree of a run goes. Its last part is unique: git calls its own side of the worktree by it."""
+    return home(git, run) / f"{run}.{name}"
+
+
 def add(git: Git, folder: Path, commit: str) -> None:
     """Makes a detached worktree of `commit` at `folder`; one that was left there before is replaced. No hook runs."""
     remove(git, folder)
@@ -123,10 +128,10 @@ def settle(git: Git, folder: Path, link: bytes, start: str) -> tuple[bool, tuple
     return intact, tuple(notes)
 
 
-def left_behind(git: Git, run: str) -> list[Path]:
-    """The worktrees of a run that are there."""
-    place = home(git, run)
-    return sorted(folder for folder in place.glob("*") if (folder / ".git").exists()) if place.is_dir() else []
+def left_behind(git: Git, run: str) -> dict[str, Path]:
+    """The worktrees of a run that are there, by their names."""
+    folders = sorted(home(git, run).glob(f"{run}.*"))
+    return {folder.name.removeprefix(f"{run}."): folder for folder in folders if (folder / ".git").exists()}
 
 
 def clear(git: Git, run: str, refs: str) -> None:
@@ -135,8 +140,8 @@ def clear(git: Git, run: str, refs: str) -> None:
     for folder in sorted(place.glob("*")) if place.is_dir() else ():
         if folder.is_dir():
             _erase(folder)
-    for entry in list(_entries(git, place)):
-        _erase(entry)
+    for entry in [*_entries(git, place), *Path(git.place.common_dir, "worktrees").glob(f"{run}.*")]:
+        _erase(entry)  # the latter also where git had no time to write down what it belongs to
     for lock in Path(git.place.common_dir, refs).glob("*.lock"):
         _outwait(lock)
 

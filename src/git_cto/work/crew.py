@@ -95,13 +95,13 @@ def _said_by_human(run: Run) -> str:
 def take_up(workspace: Workspace, run: Run) -> None:
     """Puts results on their branches that were committed in a worktree just before the loop was killed."""
     known = {view.task.id for view in run.tasks}
-    for folder in worktrees.left_behind(workspace.git, run.id):
+    for task, folder in worktrees.left_behind(workspace.git, run.id).items():
         with suppress(CtoError):  # the worktree is broken: what was in it was not committed
             head = Git(discover(str(folder), workspace.environ), workspace.environ).commit_of("HEAD")
-            if head is None or folder.name not in known:
+            if head is None or task not in known:
                 continue
-            found = results(workspace.lens, run.plan_record.start, head, run.id).get(folder.name)
-            ref = task_ref(run.id, folder.name)
+            found = results(workspace.lens, run.plan_record.start, head, run.id).get(task)
+            ref = task_ref(run.id, task)
             tip = workspace.git.read_ref(ref)
             if found and found.commit == head != tip and found.round == run.standing.round:
                 workspace.git.run("update-ref", "-m", "git cto run", ref, head, tip or workspace.place.zero)

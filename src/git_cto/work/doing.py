@@ -120,7 +120,7 @@ def _in_worktree(
     work: Callable[[_Place], Result],
 ) -> Result:
     """Lets `work` make a result commit on top of `start`, and the task's branch (now at `tip`) be moved to it."""
-    folder = worktrees.home(workspace.git, run.id) / task.id
+    folder = worktrees.place(workspace.git, run.id, task.id)
     worktrees.add(workspace.git, folder, start)
     place = _Place(workspace, folder, start)
     try:

@@ -102,7 +102,7 @@ def _keep(output: list[str], line: bytes) -> None:
 @contextmanager
 def worktree(git: Git, commit: str, run: str) -> Iterator[Path]:
     """A detached worktree of `commit` outside of the repository, gone at the end. No hook of the repository runs."""
-    folder = worktrees.home(git, run) / f"verify-{os.getpid()}-{secrets.token_hex(4)}"
+    folder = worktrees.place(git, run, f"verify-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         worktrees.add(git, folder, commit)
         yield folder
