@@ -324,6 +324,15 @@ def test_commits_are_signed_where_the_user_signs(bench: Bench, tmp_path: Path) -
     assert "gpgsig" in bench.world.git("cat-file", "commit", result.commit)
 
 
+def test_a_key_that_does_not_sign_is_no_fault_of_the_work_which_is_kept(bench: Bench) -> None:
+    for name, value in {"gpg.format": "ssh", "user.signingkey": "/nowhere/key", "commit.gpgsign": "true"}.items():
+        bench.world.git("config", name, value)
+    with pytest.raises(GitError, match="could not sign") as caught:
+        bench.do("echo a > a.txt; echo done")
+    assert caught.value.code == "signing_failed"
+    assert "+a" in bench.kept("patch")
+
+
 def test_nobody_is_set_to_work_for_somebody_whom_git_does_not_know(bench: Bench, tmp_path: Path) -> None:
     bench.world.git("config", "--global", "--unset", "user.email")
     bench.world.git("config", "--global", "user.useConfigOnly", "true")

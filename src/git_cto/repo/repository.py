@@ -203,6 +203,7 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
         return GitError(
             f"git could not sign the commit: {said.strip().splitlines()[0].removeprefix('error: ')}",
             "unlock your key or correct user.signingkey, or git config commit.gpgsign false",
+            code="signing_failed",
         )
     full = next((words for words in _NO_ROOM if words in said), "")
     if full:
