@@ -47,11 +47,11 @@ def graph_text(tasks: Sequence[tuple[str, str, str, tuple[str, ...]]], doing: Ma
 def taken_text(taken: Iterable[tuple[str, str, int, str, int, float]]) -> str:
     """What was taken, as (phase, task, round, agent, tokens, US dollars), one line each and a sum."""
     rows = list(taken)
-    widest = max((len(row[1]) for row in rows), default=0)
+    widest = min(max((len(row[1]) for row in rows), default=0), 16)
     lines = []
     for phase, task, number, agent, tokens, cost in rows:
         money = f"${cost:.2f}" if cost else ""
-        what = f"  {phase:<6}  {task:<{widest}}  round {number}  {tokens_words(tokens):>13}  {money:>6}"
+        what = f"  {phase:<6}  {cut(task, widest):<{widest}}  round {number}  {tokens_words(tokens):>13}  {money:>6}"
         lines.append(cut(f"{what}  {printable(agent)}", WIDTH).rstrip())
     total, dollars = sum(row[4] for row in rows), sum(row[5] for row in rows)
     lines.append(f"Taken: {tokens_words(total)}" + (f", ${dollars:.2f} as the executor says" if dollars else ""))

@@ -1,0 +1,197 @@
+"""Seeing a loop: its events, its summary, what it took, the live view, `status` from elsewhere, and `abandon`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from git_cto.work.documents import DOCUMENTS
+from tests.loop.world import WORK, Loop, a_task, approving, refusing, until
+
+jsonschema = pytest.importorskip("jsonschema")
+
+
+def test_events_are_json_lines_and_nothing_else_on_stdout(loop: Loop) -> None:
+    """The last line is the document of the run."""
+    loop.review = refusing("t2")
+    said = loop.run("--jobs", "2", "--events")
+    assert said.code == 0, said.text
+    *events, last = [json.loads(line) for line in said.out.splitlines()]
+    for event in events:
+        valid(event, "event")
+    valid(last, "run")
+    kinds = [event["kind"] for event in events if event["kind"] != "doing"]
+    first = ["planning", "planned", *["started"] * 2, *["ended", "merged"] * 2, "reviewing", "verdict"]
+    assert sorted(kinds[: len(first)]) == sorted(first)
+    assert kinds[len(first) :] == ["started", "ended", "merged", "reviewing", "verdict"]
+    assert [(event["outcome"], event["round"]) for event in events if event["kind"] == "verdict"] == [
+        ("revise", 1),
+        ("approve", 2),
+    ]
+    assert (last["ended"], last["verdict"], last["rounds"]) == ("approved", "approve", 2)
+
+
+def valid(document: Any, kind: str) -> None:  # noqa: ANN401 -- any JSON
+    """The document is what its schema says."""
+    import msgspec
+
+    jsonschema.validate(document, msgspec.json.schema(DOCUMENTS[kind]))
+
+
+def test_what_it_took_is_said_per_phase_task_and_round_everywhere_alike(loop: Loop) -> None:
+    """In the summary, in the document, in the records, and by `status` afterwards."""
+    loop.review = refusing("t2")
+    said = loop.cto("run", "Write the files", "--json")
+    assert said.code == 0, said.text
+    valid(said.json, "run")
+    taken = [(one["phase"], one["task"], one["round"]) for one in said.json["taken"]]
+    assert taken == [
+        ("plan", "", 1),
+        ("task", "t1", 1),
+        ("task", "t2", 1),
+        ("review", "", 1),
+        ("task", "t2", 2),
+        ("review", "", 2),
+    ]
+    assert all(one["tokens"] > 0 for one in said.json["taken"])
+    assert all((one["cost"] > 0) == (one["phase"] == "task") for one in said.json["taken"])
+    assert said.json["tokens"] == sum(one["tokens"] for one in said.json["taken"])
+
+    recorded = {(one["task_id"], one["round"]): one for record in loop.records() for one in record["results"]}
+    for one in said.json["taken"]:
+        if one["phase"] == "task":
+            kept = recorded[one["task"], one["round"]]
+            assert (kept["tokens"], kept["executor"]) == (one["tokens"], one["agent"])
+            assert kept["cost"] == pytest.approx(one["cost"], abs=1e-6)
+
+    later = loop.cto("status", loop.id, "--json").json
+    valid(later, "run")
+    assert [one["tokens"] for one in later["taken"]] == [one["tokens"] for one in said.json["taken"]]
+    assert later["cost"] == pytest.approx(said.json["cost"], abs=1e-5)
+
+
+def test_the_summary_fits_a_terminal_and_names_task_round_and_money(loop: Loop) -> None:
+    loop.tasks(a_task("a-task-with-quite-a-long-name-1"), a_task("t2", depends_on=["a-task-with-quite-a-long-name-1"]))
+    said = loop.cto("run", "Write the files")
+    assert said.code == 0, said.text
+    assert [line for line in said.out.splitlines() if len(line) > 80] == []
+    assert re.search(r"task +t2 +round 1 +[\d.]+k tokens +\$0\.0\d  claude ", said.out)
+    assert "└ t2  t2.txt  done  after a-task" in said.out
+
+
+def test_status_shows_from_elsewhere_what_a_loop_is_doing(loop: Loop) -> None:
+    loop.does('echo "looking around"; touch "$HOME/$CTO_TASK"; until [ -e "$HOME/go" ]; do sleep 0.01; done\n' + WORK)
+    process = loop.started("Write the files", "--jobs", "1")
+    until((loop.home / "t1").exists)
+    until(lambda: "looking around" in loop.cto("status").out)
+    said = loop.cto("status", loop.id)
+    assert "at work" in said.out
+    assert re.search(r"t1 .*looking around", said.out)
+    assert "1.3k tokens" in said.out
+    assert f"Next: git cto status {loop.id}" in said.out
+    document = loop.cto("status", loop.id, "--json").json
+    assert (document["working"], document["ended"], document["tokens"]) == (True, None, 1280)
+    (loop.home / "go").touch()
+    process.communicate(timeout=60)
+    after = loop.cto("status", loop.id)
+    assert "at rest" in after.out
+    assert "Round 1 said approve" in after.out
+
+
+def test_status_of_a_run_that_is_not_here_says_so(loop: Loop) -> None:
+    said = loop.cto("status", "no-such-run-000000")
+    assert said.code == 2
+    assert "no-such-run-000000" in said.err
+
+
+def test_looking_at_a_run_never_keeps_a_loop_from_starting(loop: Loop) -> None:
+    """Both look at the same lock."""
+    assert loop.run("--max-tokens", "1000").code == 5
+    process = loop.process("status", loop.id)
+    said = loop.resume()
+    process.wait()
+    assert said.code == 0, said.text
+
+
+def test_abandon_removes_branches_and_keeps_the_records(loop: Loop) -> None:
+    assert loop.run().code == 0
+    run, head = loop.id, loop.git("rev-parse", loop.trunk)
+    said = loop.cto("abandon", run)
+    assert said.code == 0, said.text
+    assert loop.git("for-each-ref", "refs/heads/cto") == ""
+    assert loop.leftovers() == []
+    kinds = [one["kind"] for one in loop.cto("log", head, "--json").json["records"]]
+    assert kinds.count("verdict") == 1
+    assert loop.cto("show", run).code == 0
+
+
+def test_abandon_refuses_while_a_loop_is_at_work_or_a_branch_is_checked_out(loop: Loop) -> None:
+    loop.does('touch "$HOME/began"; until [ -e "$HOME/go" ]; do sleep 0.01; done\n' + WORK)
+    process = loop.started("Write the files")
+    until((loop.home / "began").exists)
+    run = loop.id
+    said = loop.cto("abandon", run)
+    assert said.code == 2, said.text
+    assert "at work" in said.err
+    (loop.home / "go").touch()
+    process.communicate(timeout=60)
+    loop.git("switch", "--quiet", f"cto/{run}/t1")
+    said = loop.cto("abandon", run)
+    assert said.code == 2, said.text
+    assert f"cto/{run}/t1 is checked out" in said.err
+    loop.git("switch", "--quiet", "main")
+    assert loop.cto("abandon", run).code == 0
+
+
+def test_the_live_view_has_a_row_for_each_task_and_is_gone_at_the_end(loop: Loop) -> None:
+    """Within 80 columns, and without a control character of anybody else's."""
+    loop.tasks(a_task("t1"), a_task("t2", depends_on=["t1"]))
+    evil = "\\033]0;owned\\007 \\033[31mred\\033[0m " + "wide " * 40
+    loop.does(f"printf '{evil}\\n'; sleep 0.6\n{WORK}")
+    said = loop.on_terminal("run", "Write the files", *loop.by_script)
+    assert said.code == 0, said.text
+    assert "▸ t1" in said.out
+    assert "owned" in said.out
+    assert "\x1b]" not in said.out
+    assert "\x07" not in said.out
+    assert "\x1b[31m" not in said.out
+    shown = screen(said.out)
+    assert not any("▸" in line for line in shown)
+    assert any("approved" in line for line in shown)
+    frames = re.split(r"\x1b\[2K", said.out)
+    plain = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for frame in frames for line in frame.splitlines()]
+    assert max(map(len, plain)) <= 80
+
+
+def screen(said: str) -> list[str]:
+    """What is left on the screen: lines, after moves up and erasures were obeyed."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r\n|\r|\n|[^\x1b\r\n]+", said):
+        if part in {"\n", "\r\n"}:
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part.endswith("A") and part.startswith("\x1b"):
+            row = max(0, row - int(part[2:-1] or 1))
+        elif not part.startswith("\x1b") and part != "\r":
+            lines[row] += part
+    return lines
+
+
+def test_quiet_says_the_result_and_nothing_by_the_way(loop: Loop) -> None:
+    said = loop.run("--quiet")
+    assert said.code == 0
+    assert said.err == ""
+    assert "approved" in said.out
+
+
+def test_words_of_an_agent_cannot_draw_on_a_plain_log_either(loop: Loop) -> None:
+    loop.does("printf 'done \\033[2J\\007\\n'\n" + WORK)
+    loop.review = approving
+    said = loop.run()
+    assert "\x1b" not in said.text
+    assert "\x07" not in said.text
