@@ -292,3 +292,33 @@ def test_a_folder_that_an_executor_made_unwritable_goes_too(loop: Loop) -> None:
     loop.does(f"mkdir -p cache/deep; touch cache/deep/file; chmod 555 cache/deep cache\n{WORK}")
     assert loop.run().code in {0, 5}
     assert loop.leftovers() == []
+
+
+def test_who_presses_ctrl_c_again_need_not_wait_for_an_executor_that_does_not_listen(four: Loop) -> None:
+    four.does('trap "" TERM INT HUP; touch "$HOME/$CTO_TASK.began"; while :; do sleep 0.1; done\n')
+    process = four.started("Write the files", "--jobs", "2")
+    until(lambda: all((four.home / f"t{n}.began").exists() for n in (1, 2)))
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)  # it is being patient now: the second one is for that
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert marked(four) == []
+    four.does(LOGGED + WORK)
+    assert four.resume("--jobs", "2").code == 0
+    assert_the_same_end(four)
+
+
+def test_a_reader_of_events_that_goes_away_ends_the_loop_and_leaves_nothing(four: Loop) -> None:
+    process = four.started("Write the files", "--jobs", "2", "--events")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 3
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+    assert marked(four) == []
+    assert four.leftovers() == []
+    assert four.resume("--jobs", "2").code == 0
+    assert_the_same_end(four)

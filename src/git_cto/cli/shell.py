@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from git_cto.errors import CtoError, UsageError
+from git_cto.errors import CtoError, ToolError, UsageError
 from git_cto.redaction import printable, redacted, secret_values
 
 if TYPE_CHECKING:
@@ -40,10 +40,14 @@ class Shell:
             _print_json(document)
 
     def line(self, document: msgspec.Struct) -> None:
-        """A document as one line: where several come one after the other."""
+        """A document as one line: where several come one after the other. Raises `ToolError` where nobody reads them."""
         import msgspec
 
-        click.echo(redacted(msgspec.json.encode(document).decode("utf-8"), secret_values(os.environ)))
+        try:
+            click.echo(redacted(msgspec.json.encode(document).decode("utf-8"), secret_values(os.environ)))
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+            raise ToolError("Nobody reads the events any more.", code="no_reader") from error
 
     def note(self, text: str) -> None:
         """Something by the way, on stderr."""
