@@ -313,11 +313,13 @@ def test_who_presses_ctrl_c_again_need_not_wait_for_an_executor_that_does_not_li
 def test_a_reader_of_events_that_goes_away_ends_the_loop_and_leaves_nothing(four: Loop) -> None:
     process = four.started("Write the files", "--jobs", "2", "--events")
     assert process.stdout is not None
-    process.stdout.readline()
+    while b'"planned"' not in process.stdout.readline():
+        pass
     process.stdout.close()
     assert process.wait(timeout=60) == 3
     assert process.stderr is not None
-    assert b"Traceback" not in process.stderr.read()
+    with process.stderr as said:
+        assert b"Traceback" not in said.read()
     assert marked(four) == []
     assert four.leftovers() == []
     assert four.resume("--jobs", "2").code == 0

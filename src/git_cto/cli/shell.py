@@ -40,7 +40,7 @@ class Shell:
             _print_json(document)
 
     def line(self, document: msgspec.Struct) -> None:
-        """A document as one line: where several come one after the other. Raises `ToolError` where nobody reads them."""
+        """A document as one line, where several come one after the other. Raises `ToolError` where nobody reads."""
         import msgspec
 
         try:
