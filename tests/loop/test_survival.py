@@ -324,3 +324,16 @@ def test_a_reader_of_events_that_goes_away_ends_the_loop_and_leaves_nothing(four
     assert four.leftovers() == []
     assert four.resume("--jobs", "2").code == 0
     assert_the_same_end(four)
+
+
+def test_a_verification_that_outlives_a_killed_loop_is_ended_and_its_worktree_removed(four: Loop) -> None:
+    began = four.home / "began"
+    four.plan["verification"] = {"commands": [f"touch {began}; sleep 300"], "expected": ""}
+    process = four.started("Write the files", "--jobs", "2", "--allow-commands")
+    until(began.exists)
+    process.kill()
+    process.communicate()
+    assert marked(four)
+    assert any("verify" in line for line in four.leftovers())
+    assert four.resume("--jobs", "2", "--no-verify").code == 0
+    assert_the_same_end(four)
