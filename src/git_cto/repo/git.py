@@ -99,7 +99,8 @@ def _no_repository(cwd: str, stderr: str) -> UsageError:
         hint = stderr.rsplit("\n\t", 1)[-1].strip()
         return UsageError("git does not trust this repository: it belongs to another user.", hint)
     if "not a git repository" in stderr:
-        return UsageError(f"{cwd} is not in a git repository.", "git init, or cd to your repository", code="no_repository")
+        hint = "git init, or cd to your repository"
+        return UsageError(f"{cwd} is not in a git repository.", hint, code="no_repository")
     return UsageError(f"git cannot use the repository here: {_last_line(stderr)}", "git status")
 
 
@@ -219,6 +220,8 @@ class Git:
             if found is None:
                 return None
             name = found
+        if name.startswith("^"):
+            return None  # git would take it for "without this commit"
         done = self.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
@@ -268,7 +271,10 @@ def changed_paths(git: Git) -> list[str]:
     """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
     if git.place.worktree is None:
         return []
-    done = git.polite("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+    argv = ("--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+    done = git.polite(*argv)
+    if done.returncode != 0:
+        raise git_error(argv, done.returncode, done.stderr)
     return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 

@@ -62,22 +62,21 @@ def resolve_target(git: Git, name: str | None, configured: str | None) -> Target
     `name` is the user's --base, `configured` the value of `cto.base`; else the remote's default branch, `main` or
     `master`. The commit is that of the remote-tracking branch where there is one, else of the local branch.
     """
-    said = name or configured
     branch = target_ref(git, name, configured).removeprefix(HEADS)
     found = git.refs(HEADS + branch, f"{REMOTES}*/{branch}")
     remotes = [ref for ref in found if ref.startswith(REMOTES) and ref != f"{REMOTES}{branch}"]
     chosen = f"{REMOTES}origin/{branch}" if f"{REMOTES}origin/{branch}" in remotes else next(iter(remotes), None)
     at = chosen or HEADS + branch
     if at not in found:
-        where = " (git config cto.base)" if said and not name else ""
+        where = " (git config cto.base)" if configured and name is None else ""
         raise UsageError(f"There is no branch {branch!r} to compare with{where}.", "name it with --base, or git fetch")
     return Target(ref=HEADS + branch, commit=found[at], found_at=at)
 
 
 def target_ref(git: Git, name: str | None, configured: str | None) -> str:
     """The full ref of the branch a change is meant for, whether or not it is known here where it stands."""
-    said = name or configured
-    return HEADS + (_branch_of(git, said) if said else _default_branch(git))
+    said = configured if name is None else name
+    return HEADS + (_default_branch(git) if said is None else _branch_of(git, said))
 
 
 def _branch_of(git: Git, said: str) -> str:
