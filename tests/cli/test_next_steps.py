@@ -25,3 +25,24 @@ def test_the_folder_of_a_dry_run_lies_outside_of_the_repository_as_that_of_a_cal
     argv = world.cto("plan", "Raise the version", "--dry-run", "--json").json["argv"]
     schema = Path(argv[argv.index("--output-schema") + 1])
     assert not schema.is_relative_to(world.path)
+
+
+def test_while_a_human_is_asked_neither_gate_nor_tasks_say_to_review_first(world: World) -> None:
+    run = world.planned()
+    world.cto("start", "t1")
+    world.write("app.py", "def version():\n    return 2\n")
+    world.cto("finish", "-m", "Says 2")
+    assert world.reviewed(verdict="abort").code == 4
+    assert world.cto("gate", "--json").json["next"].startswith("git cto continue --reason TEXT")
+    assert world.cto("tasks", "--json").json["next"] == f"git cto continue {run} --reason TEXT"
+    assert world.cto("continue", "--reason", "We try another way").code == 0
+    assert world.cto("gate", "--json").json["next"] == "fix it, then git cto review"
+
+
+def test_once_trunk_is_approved_the_tasks_lead_to_the_gate(world: World) -> None:
+    world.planned()
+    world.cto("start", "t1")
+    world.write("app.py", "def version():\n    return 2\n")
+    assert world.cto("finish", "-m", "Says 2", "--json").json["next"] == "git cto review"
+    assert world.reviewed().code == 0
+    assert world.cto("tasks", "--json").json["next"] == "git cto gate"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from git_cto.gate.rounds import Standing
     from git_cto.model import Change, Target
 
+_FIX = "fix it, then git cto review"
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -63,7 +65,7 @@ def decide(
         )
     if not about:
         return _unjudged(change, facts, standing, policy)
-    return _by_latest(change, about, known, policy)
+    return _by_latest(change, about, known, standing, policy)
 
 
 def _covers(record: Record, change: Change, target: Target) -> bool:
@@ -75,7 +77,9 @@ def _covers(record: Record, change: Change, target: Target) -> bool:
     )
 
 
-def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record], policy: Policy) -> Decision:
+def _by_latest(
+    change: Change, about: Sequence[Record], known: Sequence[Record], standing: Standing | None, policy: Policy
+) -> Decision:
     latest = about[-1]
     if isinstance(latest.body, OverrideRecord):
         who = latest.body.actor.name
@@ -87,7 +91,7 @@ def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record],
         return Decision(
             False,
             (f"Round {verdict.round} said {verdict.verdict}: {_first(verdict)}",),
-            "fix it, then git cto review",
+            "git cto continue --reason TEXT, then fix it and git cto review" if _stopped(standing) else _FIX,
             plan=plan,
         )
     doubts = _doubts(change, verdict, plan, policy)
@@ -104,6 +108,11 @@ def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record],
             plan=plan,
         )
     return Decision(True, (_opened(verdict),), by=latest, plan=plan)
+
+
+def _stopped(standing: Standing | None) -> bool:
+    """Whether a human has to speak before anything is reviewed again."""
+    return standing is not None and (standing.escalated or standing.aborted)
 
 
 def _plan_of(verdict: VerdictRecord, known: Sequence[Record]) -> Plan | None:
@@ -168,7 +177,7 @@ def _unjudged(change: Change, facts: Facts, standing: Standing | None, policy: P
         if facts.commits_since:
             commits = "1 commit" if facts.commits_since == 1 else f"{facts.commits_since} commits"
             reasons.append(f"{commits} came after it and nobody has judged {'it' if commits[:2] == '1 ' else 'them'}.")
-        if standing.escalated or standing.aborted:
+        if _stopped(standing):
             next_step = "git cto continue --reason TEXT, then git cto review"
     if policy.gate.trust == "signed":
         reasons.append("Only signed records count here.")
