@@ -45,17 +45,26 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     for record in by_id.values():
         followers.setdefault(record.body.supersedes, []).append(record)
     ready = [_by_time(record) for record in by_id.values() if record.body.supersedes not in by_id]
-    rest = sorted(map(_by_time, by_id.values()), reverse=True)  # for a circle, which no honest writer makes
     heapify(ready)
     placed: dict[str, Record] = {}
     while len(placed) < len(by_id):
-        _, record_id = heappop(ready) if ready else rest.pop()
-        if record_id in placed:
-            continue
+        record_id = heappop(ready)[1] if ready else _of_a_circle({k: v for k, v in by_id.items() if k not in placed})
         placed[record_id] = by_id[record_id]
         for follower in followers.get(record_id, ()):
-            heappush(ready, _by_time(follower))
+            if follower.id not in placed:
+                heappush(ready, _by_time(follower))
     return list(placed.values())
+
+
+def _of_a_circle(left: dict[str, Record]) -> str:
+    """Where to cut a circle of records that supersede each other. Ids are digests, so nobody can make one."""
+    at = min(left.values(), key=_by_time)
+    walked: dict[str, Record] = {}
+    while at.id not in walked:
+        walked[at.id] = at
+        at = left[at.body.supersedes]
+    circle = list(walked.values())[list(walked).index(at.id) :]
+    return min(circle, key=_by_time).id
 
 
 def _by_time(record: Record) -> tuple[str, str]:
