@@ -91,6 +91,13 @@ class AbortedError(CtoError):
     code = "aborted"
 
 
+class StoppedByUserError(CtoError):
+    """Ctrl-C, or the end of input where something was asked."""
+
+    exit_code = ExitCode.INTERRUPTED
+    code = "interrupted"
+
+
 class BugError(CtoError):
     """A mistake of git-cto itself."""
 
