@@ -15,17 +15,13 @@ if TYPE_CHECKING:
 
 HIDDEN = "[redacted]"
 _SHORTEST = 8
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)", re.IGNORECASE
-)
-_A_PATH = re.compile(
-    r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?"
-)
+# Patterns are compiled when they are used: that takes longer than all else that this module does at start-up.
+_NAMED = r"(?i)(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)"
+_A_PATH = r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _BREAKS = {0x0D: "\n", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x0B: "\n", 0x0C: "\n"}
-_COMMAND = re.compile(r"(?:(?<=\s)|(?<!.))::(?=\S)", re.DOTALL)  # GitHub's runner obeys it at the start of a line
-_SHAPES = re.compile(
-    r"""
+_COMMAND = r"(?s)(?:(?<=\s)|(?<!.))::(?=\S)"  # GitHub's runner obeys it at the start of a line
+_SHAPES = r"""(?x)
       \bsk-(?=[A-Za-z_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
     | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}
     | \bgithub_pat_[A-Za-z0-9_]{30,}
@@ -40,14 +36,12 @@ _SHAPES = re.compile(
     | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
     | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----
       (?:[\s\S]{0,8000}?-----END\ [A-Z ]{0,40}PRIVATE\ KEY----- | (?:(?:\s|\\n)+[A-Za-z0-9+/=]{16,})*)
-    """,
-    re.VERBOSE,
-)
+    """
 
 
 def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The values of variables that are named like secrets, also as base64 and reversed; the longest first."""
-    values = {v for k, v in environ.items() if _SECRET_NAME.search(k) and _is_secret(v)}
+    values = {v for k, v in environ.items() if re.search(_NAMED, k) and _is_secret(v)}
     forms = set(values)
     for value in values:
         raw = value.encode("utf-8", "surrogateescape")
@@ -58,7 +52,7 @@ def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _is_secret(value: str) -> bool:
-    return len(value) >= _SHORTEST and not _A_PATH.fullmatch(value)
+    return len(value) >= _SHORTEST and not re.fullmatch(_A_PATH, value)
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
@@ -75,7 +69,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 def _hidden(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    return _SHAPES.sub(HIDDEN, text)
+    return re.sub(_SHAPES, HIDDEN, text)
 
 
 def redact_all(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 -- any JSON in, the same JSON out
@@ -102,5 +96,5 @@ def printable(text: str, *, lines: bool = False) -> str:
         )
     text = text.replace("##[", "# #[")  # a workflow command wherever it stands
     if not lines:
-        return _COMMAND.sub(": :", " ".join(text.split()))
-    return _COMMAND.sub(": :", text.replace("\t", "    "))
+        return re.sub(_COMMAND, ": :", " ".join(text.split()))
+    return re.sub(_COMMAND, ": :", text.replace("\t", "    "))

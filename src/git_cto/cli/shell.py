@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from msgspec import Struct
 
 from git_cto.errors import CtoError, UsageError
 from git_cto.redaction import printable, redacted, secret_values
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., object])
 
 
-@dataclass(frozen=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """How one command speaks. With `json`, stdout gets one document and everything else goes to stderr."""
 
     json: bool

@@ -6,8 +6,9 @@ stands, and nothing of the change lay outside the reviewer's sight under today's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.gate.digests import plan_digest
 from git_cto.gate.rounds import in_order
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 _FIX = "fix it, then git cto review"
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What was found out about a change besides its records."""
 
     target: Target
@@ -33,8 +33,7 @@ class Facts:
     commits_since: int | None = None  # commits after the last judged one, where that is an ancestor
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The gate's answer. `reasons` are sentences, `next_step` what to type; `by` is the record that opened it."""
 
     allowed: bool

@@ -6,7 +6,6 @@ the user's own settings, which may narrow a policy and never widen it.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from typing import Annotated, Literal
 
@@ -173,5 +172,7 @@ def _check_keys(values: dict[str, object], where: str) -> None:
 
 
 def _unknown(where: str, what: str, key: str, known: tuple[str, ...]) -> PolicyError:
+    import difflib  # noqa: PLC0415 -- start-up
+
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
     return PolicyError(f"{where}: unknown key {what}.", f"did you mean {near[0]}? (known: {', '.join(known)})")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.model import ContinueRecord, OverrideRecord, Record, VerdictRecord
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from git_cto.model import Finding, Series
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where a series stands. `round` is the number that the next verdict gets; `latest` its last verdict."""
 
     round: int

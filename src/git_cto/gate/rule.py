@@ -5,8 +5,9 @@ A model's verdict is an input. It can be made stricter here, never milder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.gate.globs import matches
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 BARRING = frozenset({"blocker", "major"})
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """The recorded verdict, why it is stricter than the model's (one phrase each), and earlier findings still open."""
 
     verdict: Verdict
