@@ -66,12 +66,15 @@ def _above_the_cut(lens: Lens, target: str, head: str) -> list[str]:
 
 def identify(lens: Lens, base: str, head: str) -> Change:
     """The change from commit `base` to commit `head`. Its id is the blob id of the raw listing of what differs."""
+    reader = lens.reader  # starts while git compares
     done = lens.attempt("diff-tree", *RAW_OPTIONS, "--end-of-options", base, head)
     if done.returncode != 0:
         if b"unable to read tree" in done.stderr or b"bad object" in done.stderr:
             raise missing_object(head)
         raise git_error(("diff-tree",), done.returncode, done.stderr)
-    tree = lens.run("rev-parse", "--verify", "--end-of-options", f"{head}^{{tree}}").decode().strip()
+    tree = reader.info(f"{head}^{{tree}}")
+    if tree is None:
+        raise missing_object(head)
     raw = done.stdout
     files = tuple(_parse(raw))
     if len({file.path for file in files}) != len(files):
@@ -85,7 +88,7 @@ def identify(lens: Lens, base: str, head: str) -> Change:
         sha256=hashlib.sha256(raw).hexdigest(),
         base=base,
         head=head,
-        tree=tree,
+        tree=tree.oid,
         raw=raw,
         files=files,
     )

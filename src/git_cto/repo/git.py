@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
-from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.errors import GitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -52,8 +52,7 @@ _POLITE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where we are: absolute paths of the repository, and what kind it is."""
 
     git_dir: str  # of this worktree
@@ -177,15 +176,16 @@ class Git:
 
         It asks for nothing (passwords, editors) unless `prompt`.
         """
-        base = list(self._base)
-        if self.place.worktree is not None:
-            base.append(f"--work-tree={self.place.worktree}")
         return _run(
-            [*base, "-c", "protocol.ext.allow=never", *argv],
+            self._polite_argv(argv),
             cwd=self.place.worktree or self._cwd,
             env=self.polite_environment(prompt=prompt),
             data=data,
         )
+
+    def _polite_argv(self, argv: Sequence[str]) -> list[str]:
+        where = [] if self.place.worktree is None else [f"--work-tree={self.place.worktree}"]
+        return [*self._base, *where, "-c", "protocol.ext.allow=never", *argv]
 
     def polite_environment(self, *, prompt: bool = False) -> dict[str, str]:
         """The user's environment without variables that point git at another repository or at an editor."""
@@ -202,6 +202,17 @@ class Git:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+        )
+
+    def open_politely(self, *argv: str) -> subprocess.Popen[bytes]:
+        """Starts a command for the user, like `polite`, and goes on meanwhile (stdout and stderr are pipes)."""
+        return subprocess.Popen(
+            self._polite_argv(argv),
+            cwd=self.place.worktree or self._cwd,
+            env=self.polite_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def objects(self) -> Objects:
@@ -232,9 +243,13 @@ class Git:
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """Full ref names and the objects they point to, for `for-each-ref` patterns."""
-        out = self.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-        lines = out.decode("utf-8", "surrogateescape").splitlines()
-        return {ref: oid for oid, _, ref in (line.partition(" ") for line in lines)}
+        return {ref: oid for ref, (oid, _) in self.refs_and_links(*patterns).items()}
+
+    def refs_and_links(self, *patterns: str) -> dict[str, tuple[str, str]]:
+        """Like `refs`, and with each object the full name of the ref that the ref is a link to ("" for most)."""
+        out = self.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", *patterns)
+        rows = (line.split(" ") for line in out.decode("utf-8", "surrogateescape").split("\n") if line)
+        return {ref: (oid, link) for oid, ref, link in rows}
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether commit `older` is contained in commit `newer` (a commit contains itself)."""
@@ -267,15 +282,40 @@ class Git:
         return tuple(int(number) for number in numbers[:3] if number.isdigit())
 
 
+_STATUS = ("--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+
+
 def changed_paths(git: Git) -> list[str]:
     """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
     if git.place.worktree is None:
         return []
-    argv = ("--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
-    done = git.polite(*argv)
-    if done.returncode != 0:
-        raise git_error(argv, done.returncode, done.stderr)
-    return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
+    done = git.polite(*_STATUS)
+    return _paths(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def changed_paths_meanwhile(git: Git) -> Iterator[Callable[[], list[str]]]:
+    """What `changed_paths` says, found out while the block runs; to be asked for in it, once."""
+    if git.place.worktree is None:
+        yield list
+        return
+    with git.open_politely(*_STATUS) as status:
+
+        def paths() -> list[str]:
+            out, err = status.communicate()
+            return _paths(status.returncode, out, err)
+
+        try:
+            yield paths
+        except BaseException:
+            status.kill()  # nobody waits for its answer any more
+            raise
+
+
+def _paths(returncode: int, out: bytes, err: bytes) -> list[str]:
+    if returncode != 0:
+        raise git_error(_STATUS, returncode, err)
+    return [entry[3:] for entry in out.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 
 class Lens(Git):
@@ -288,7 +328,7 @@ class Lens(Git):
 
     def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
         super().__init__(place, environ)
-        self._home = tempfile.mkdtemp(prefix="git-cto-lens-")
+        self._home = _private_folder(environ)
         for folder in ("refs", "objects"):
             os.mkdir(os.path.join(self._home, folder))
         _write(os.path.join(self._home, "HEAD"), "ref: refs/heads/none\n")
@@ -302,6 +342,13 @@ class Lens(Git):
         self._env["GIT_OBJECT_DIRECTORY"] = os.path.join(place.common_dir, "objects")
         self._env["GIT_ATTR_NOSYSTEM"] = "1"
         self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never", *_SMALL]
+        self._stack = contextlib.ExitStack()
+        self._stack.callback(_remove, self._home)
+
+    @cached_property
+    def reader(self) -> Objects:
+        """A reader of objects that is open for as long as the lens is."""
+        return self._stack.enter_context(self.objects())
 
     def merge_tree(self, ours: str, theirs: str) -> subprocess.CompletedProcess[bytes]:
         """Merges two commits in memory and names the conflicts; the objects it makes vanish with the lens."""
@@ -344,7 +391,31 @@ class Lens(Git):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._home, ignore_errors=True)
+        self._stack.__exit__(kind, error, trace)
+
+
+def _private_folder(environ: Mapping[str, str]) -> str:
+    """A new empty folder that only this user can enter."""
+    path = os.path.join(environ.get("TMPDIR") or "/tmp", f"git-cto-lens-{os.urandom(8).hex()}")  # noqa: S108 -- new
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        import tempfile  # noqa: PLC0415 -- start-up: it knows more places, and costs as much as all of this module
+
+        return tempfile.mkdtemp(prefix="git-cto-lens-")
+    return path
+
+
+def _remove(folder: str) -> None:
+    """Removes a folder of ours, as far as that is possible."""
+    for above, folders, files in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            for name in files:
+                os.unlink(os.path.join(above, name))
+            for name in folders:
+                os.rmdir(os.path.join(above, name))
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def _write(path: str, text: str) -> None:
@@ -352,8 +423,7 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-@dataclass(frozen=True)
-class ObjectInfo:
+class ObjectInfo(Struct, frozen=True):
     """Id, type (`commit`, `tree`, `blob`, `tag`) and size in bytes of an object."""
 
     oid: str
@@ -468,6 +538,21 @@ class Objects:
         found = self.read(name)
         return found[1] if found is not None and found[0].type == "blob" else None
 
+    def entry(self, commit: str, path: str) -> tuple[str, str] | None:
+        """Mode and object id of what a commit has at this path; None where it has nothing there."""
+        mode, oid = b"40000", f"{commit}^{{tree}}"
+        for name in path.split("/"):
+            if mode != b"40000":
+                return None
+            found = self.read(oid)
+            if found is None or found[0].type != "tree":
+                raise missing_object(oid)
+            entries = dict(tree_entries(found[1], len(found[0].oid) // 2))
+            if name.encode() not in entries:
+                return None
+            mode, oid = entries[name.encode()]
+        return mode.decode(), oid
+
     def stream(self, name: str) -> Iterator[bytes]:
         """The content of an object that must exist, in chunks; read it to the end."""
         info = self._ask("contents", name)
@@ -481,6 +566,16 @@ class Objects:
             left -= len(chunk)
             yield chunk
         self._out.read(1)
+
+
+def tree_entries(tree: bytes, width: int) -> Iterator[tuple[bytes, tuple[bytes, str]]]:
+    """(name, (mode, object id)) of each entry of a tree object; `width` is the length of an id in bytes."""
+    at = 0
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        at = end + 1 + width
+        yield name, (mode, tree[end + 1 : at].hex())
 
 
 def missing_object(name: str) -> GitError:

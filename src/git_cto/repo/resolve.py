@@ -6,21 +6,21 @@ Full ref names are tried before git's own guesses, so that a tag or an odd branc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.errors import UsageError
 from git_cto.model import Target
 
 if TYPE_CHECKING:
-    from git_cto.repo.git import Git
+    from git_cto.repo.git import Git, Objects
 
 HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
 _HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """What is judged: a commit, and the branch it is the tip of (a full ref; None for any other commit)."""
 
     commit: str
@@ -32,13 +32,14 @@ class Head:
         return self.ref.removeprefix(HEADS) if self.ref else self.commit[:12]
 
 
-def resolve_head(git: Git, name: str | None) -> Head:
+def resolve_head(git: Git, name: str | None, objects: Objects) -> Head:
     """The commit that `name` (default: HEAD) means. Raises `UsageError` where it means none."""
     if name is None or name in {"HEAD", "@"}:
-        commit = git.commit_of("HEAD")
-        if commit is None:
+        ref = git.head_ref()  # meanwhile the reader of objects has started
+        found = objects.info("HEAD^{commit}")
+        if found is None:
             raise UsageError("There is no commit here yet.", "git add -A && git commit")
-        return Head(commit, git.head_ref())
+        return Head(found.oid, ref)
     for ref in _candidates(name):
         commit = git.commit_of(ref)
         if commit is None:
@@ -62,9 +63,10 @@ def resolve_target(git: Git, name: str | None, configured: str | None) -> Target
     `name` is the user's --base, `configured` the value of `cto.base`; else the remote's default branch, `main` or
     `master`. The commit is that of the remote-tracking branch where there is one, else of the local branch.
     """
-    branch = target_ref(git, name, configured).removeprefix(HEADS)
-    found = git.refs(HEADS + branch, f"{REMOTES}*/{branch}")
-    remotes = [ref for ref in found if ref.startswith(REMOTES) and ref != f"{REMOTES}{branch}"]
+    said = configured if name is None else name
+    branch, found = _default_branch(git) if said is None else (_branch_of(git, said), {})
+    found = found or git.refs(HEADS + branch, f"{REMOTES}*/{branch}")
+    remotes = [ref for ref in found if ref.startswith(REMOTES) and ref.split("/", 3)[3:] == [branch]]
     chosen = f"{REMOTES}origin/{branch}" if f"{REMOTES}origin/{branch}" in remotes else next(iter(remotes), None)
     at = chosen or HEADS + branch
     if at not in found:
@@ -76,7 +78,7 @@ def resolve_target(git: Git, name: str | None, configured: str | None) -> Target
 def target_ref(git: Git, name: str | None, configured: str | None) -> str:
     """The full ref of the branch a change is meant for, whether or not it is known here where it stands."""
     said = configured if name is None else name
-    return HEADS + (_default_branch(git) if said is None else _branch_of(git, said))
+    return HEADS + (_default_branch(git)[0] if said is None else _branch_of(git, said))
 
 
 def _branch_of(git: Git, said: str) -> str:
@@ -93,16 +95,22 @@ def _branch_of(git: Git, said: str) -> str:
     return said
 
 
-def _default_branch(git: Git) -> str:
-    done = git.attempt("symbolic-ref", "--quiet", f"{REMOTES}origin/HEAD")
-    if done.returncode == 0:
-        return done.stdout.decode("utf-8", "surrogateescape").strip().removeprefix(f"{REMOTES}origin/")
-    names = [f"{place}{name}" for name in ("main", "master") for place in (HEADS, f"{REMOTES}origin/")]
-    found = git.refs(*names)
+def _default_branch(git: Git) -> tuple[str, dict[str, str]]:
+    """The branch that the repository suggests, and the refs found by the way where they tell what it stands at."""
+    usual = ("main", "master")
+    listed = git.refs_and_links(
+        f"{REMOTES}origin/HEAD", *(place + name for name in usual for place in (HEADS, f"{REMOTES}*/"))
+    )
+    found = {ref: oid for ref, (oid, _) in listed.items()}
+    link = listed.get(f"{REMOTES}origin/HEAD", ("", ""))[1]
+    if link:
+        branch = link.removeprefix(f"{REMOTES}origin/")
+        return branch, found if branch in usual else {}
+    names = [f"{place}{name}" for name in usual for place in (HEADS, f"{REMOTES}origin/")]
     chosen = next((ref for ref in names if ref in found), None)
     if chosen is None:
         raise UsageError(
             "Which branch the change is meant for is not clear: there is no main or master.",
             "name it with --base, or once and for all: git config cto.base BRANCH",
         )
-    return chosen.rsplit("/", 1)[-1]
+    return chosen.rsplit("/", 1)[-1], found

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.model import VerdictRecord
 from git_cto.repo.change import conflicts
-from git_cto.repo.git import changed_paths
+from git_cto.repo.git import changed_paths_meanwhile
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Gated:
+class Gated(Struct, frozen=True):
     """The gate's answer for a change; `uncommitted` counts what is in the worktree and no part of the change."""
 
     survey: Survey
@@ -26,9 +26,12 @@ class Gated:
 
 def gate(workspace: Workspace, *, rev: str | None, base: str | None) -> Gated:
     """Whether the change of `rev` (default: HEAD) may be merged into its target."""
-    found = survey(workspace, head=rev, base=base, run=None)
-    uncommitted = len(changed_paths(workspace.git)) if rev is None else 0
-    return Gated(found, decide_on(workspace, found), uncommitted)
+    if rev is not None:
+        found = survey(workspace, head=rev, base=base, run=None)
+        return Gated(found, decide_on(workspace, found), 0)
+    with changed_paths_meanwhile(workspace.git) as uncommitted:
+        found = survey(workspace, head=None, base=base, run=None)
+        return Gated(found, decide_on(workspace, found), len(uncommitted()))
 
 
 def decide_on(workspace: Workspace, found: Survey) -> Decision:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.model import Change, PlanRecord, Record, Series, Target, VerdictRecord
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 
-@dataclass(frozen=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """A change and everything that git and the ledger know of it."""
 
     head: Head
@@ -45,7 +45,7 @@ def survey(
     `target` takes the place of `base` where the caller knows better where the target stands. Raises `UsageError` and
     `ToolError` where the place does not allow to say what the change is.
     """
-    found = head if isinstance(head, Head) else resolve_head(workspace.git, head)
+    found = head if isinstance(head, Head) else resolve_head(workspace.git, head, workspace.objects)
     of_branch = run_and_task(found.ref)
     run = run or (of_branch[0] if of_branch else None)
     records: list[Record] = []

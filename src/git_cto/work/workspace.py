@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import socket
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -72,7 +71,7 @@ class Workspace:
         """The policy at the target's tip, as far as the user's settings do not narrow it."""
         where = f"{target.name}:{POLICY_PATH}"
         text = self.text_at(target.commit, POLICY_PATH)
-        if text is None and self.lens.run("ls-tree", "-z", "--end-of-options", target.commit, "--", POLICY_PATH):
+        if text is None and self.lens.reader.entry(target.commit, POLICY_PATH):
             raise PolicyError(f"{where} is no ordinary file.", "make it one on the target branch: no link, mode 100644")
         return self._narrowed(read_policy(text, where))
 
@@ -81,18 +80,17 @@ class Workspace:
 
         One that a partial clone lacks is fetched; one that is missing is an error, and never the same as none.
         """
-        listing = self.lens.run("ls-tree", "-z", "--end-of-options", commit, "--", path)
-        if not listing.startswith(b"100644 "):
+        mode, oid = self.lens.reader.entry(commit, path) or ("", "")
+        if mode != "100644":
             return None
-        oid = listing.split(maxsplit=3)[2].decode("ascii")
-        found = self.lens.attempt("cat-file", "blob", oid)
-        if found.returncode != 0:
+        content = self.lens.reader.blob(oid)
+        if content is None:
             fetch_blobs(self.git, [oid])
-            found = self.lens.attempt("cat-file", "blob", oid)
-        if found.returncode != 0:
+            content = self.lens.reader.blob(oid)
+        if content is None:
             raise missing_object(oid)
         try:
-            return found.stdout.decode("utf-8")
+            return content.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} on the target is not UTF-8.", "save it as UTF-8 on the target branch") from error
 
@@ -124,6 +122,8 @@ class Workspace:
                     code="no_identity",
                 )
             name, email = "unknown", ""
+        import socket  # noqa: PLC0415 -- start-up
+
         return Actor(name=name, email=email, host=socket.gethostname(), tool=f"git-cto {__version__}")
 
     # ---- runs and series
