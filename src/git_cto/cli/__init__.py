@@ -95,6 +95,9 @@ def main() -> NoReturn:
 def run(argv: list[str]) -> int:
     """Runs one command line and returns its exit code. Whatever goes wrong is said on stderr (or as JSON)."""
     wants_json = "--json" in argv[: argv.index("--")] if "--" in argv else "--json" in argv
+    # A relative entry means the working directory, where a change may have put a `git` of its own.
+    absolute = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    os.environ["PATH"] = os.pathsep.join(absolute) or os.defpath
     try:
         return _called(argv, wants_json=wants_json)
     except OSError:  # the reader of our output has gone, or its disk is full: nobody can be told
@@ -111,6 +114,10 @@ def _called(argv: list[str], *, wants_json: bool) -> int:
         return int(code or 0)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except SystemExit as error:
+        if error.code == 1:  # how click ends when the reader of our output has gone; for us 1 says something else
+            raise BrokenPipeError from error
+        raise
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the boundary: whatever is left is never a 0
@@ -154,7 +161,8 @@ def _translated(error: BaseException) -> CtoError:
 def _of_click(error: click.ClickException) -> CtoError:
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "git cto"
     message = error.format_message()
-    return UsageError(message[:1].upper() + message[1:], f"{where} -h")
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return UsageError(message[:1].upper() + message[1:] + stop, f"{where} -h")
 
 
 def _bug(error: BaseException) -> CtoError:
