@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from git_cto.agents.base import EngineError, Limits, Question
+from git_cto.agents.base import EngineError, Failure, Limits, Question
 from git_cto.agents.codex import Codex
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, message
 
@@ -32,9 +32,8 @@ def sealed_request(environ: Mapping[str, str], model: str) -> Mapping[str, objec
         )
         with ModelServer([message("{}")]) as server:
             (home / "config.toml").write_text(server.codex_config(), encoding="utf-8")
-            try:
-                Codex({**kept, **own}).ask(question, call, _LIMITS, lambda _: None)
-            except EngineError:
-                if not server.requests:  # what was asked is what counts, whatever became of the answer
-                    raise
+            Codex({**kept, **own}).ask(question, call, _LIMITS, lambda _: None)
+            if not server.requests:
+                words = "Codex answered, but did not ask the server that it was configured for."
+                raise EngineError(Failure.CONFIG, words, "codex --version")
             return server.requests[0].body

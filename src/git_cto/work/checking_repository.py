@@ -135,7 +135,8 @@ def _forced_back(workspace: Workspace) -> Iterator[Check]:
     if not lost or shadow is None:
         return
     whole = notes is None or git.is_ancestor(notes, shadow)
-    restore = f"git update-ref {RECORDS_REF} {SHADOW_REF}" if whole else "git cto sync"
+    unite = "git cto sync" if remotes(git) else "git cto review: whatever is recorded next brings them back"
+    restore = f"git update-ref {RECORDS_REF} {SHADOW_REF}" if whole else unite
     message = (
         f"{counted(lost, 'record')} are missing from {RECORDS_REF}: somebody moved it. {SHADOW_REF} still has them."
     )
