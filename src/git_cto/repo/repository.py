@@ -43,7 +43,7 @@ class Repository:
             self._repo = gitpython.Repo(self.worktree)
         except gitpython.InvalidGitRepositoryError as error:
             raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status") from error
-        self._repo.git.update_environment(**git.polite_environment())
+        self._repo.git.update_environment(**git.polite_environment(), **_here(git))
 
     def __enter__(self) -> Self:
         return self
@@ -171,6 +171,17 @@ class Repository:
     def fast_forward(self, ref: str) -> None:
         """Moves the branch that is checked out forward to `ref`; fails where it would not be forward."""
         self._run("merge", "--quiet", "--ff-only", ref)
+
+
+def _here(git: Git) -> dict[str, str]:
+    """What inherited variables have to say instead: GitPython passes them on, relative paths and all."""
+    place = git.place
+    meant = {
+        "GIT_DIR": place.git_dir,
+        "GIT_WORK_TREE": place.worktree or "",
+        "GIT_INDEX_FILE": os.path.join(place.git_dir, "index"),
+    }
+    return {name: value for name, value in meant.items() if name in os.environ}
 
 
 def _plain(text: object) -> str:
