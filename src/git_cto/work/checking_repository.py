@@ -93,7 +93,7 @@ def _draft(path: str, target: str) -> Iterator[Check]:
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(f"{path} cannot be read: {error}.", f"ls -l {shlex.quote(path)}") from error
     message = f"{POLICY_PATH} is not on {target} yet: until it is, the defaults apply."
-    yield Check("policy", "warning", message, f"git add {POLICY_PATH}, commit it, and bring it to {target}")
+    yield Check("policy", "warning", message, f"git add {POLICY_PATH} && git commit, on {target}")
 
 
 def _signing(workspace: Workspace) -> Iterator[Check]:
