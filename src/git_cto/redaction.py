@@ -22,7 +22,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _BREAKS = {0x0D: "\n", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x0B: "\n", 0x0C: "\n"}
 _COMMAND = r"(?s)(?:(?<=\s)|(?<!.))::(?=\S)"  # GitHub's runner obeys it at the start of a line
 _SHAPES = r"""(?x)
-      \bsk-(?=[A-Za-z_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
+      \bsk-(?=[A-Za-z_-]{0,99}\d)(?=[A-Za-z0-9_-]{0,99}[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
     | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}
     | \bgithub_pat_[A-Za-z0-9_]{30,}
     | \bglpat-[A-Za-z0-9_-]{20,}
@@ -33,7 +33,7 @@ _SHAPES = r"""(?x)
     | \bpypi-AgE[A-Za-z0-9_-]{50,}
     | \bhf_[A-Za-z0-9]{30,}
     | \b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}
-    | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
+    | \beyJ[A-Za-z0-9_-]{10,999}\.eyJ[A-Za-z0-9_-]{10,4999}\.[A-Za-z0-9_-]{10,}
     | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----
       (?:[\s\S]{0,8000}?-----END\ [A-Z ]{0,40}PRIVATE\ KEY----- | (?:(?:\s|\\n)+[A-Za-z0-9+/=]{16,})*)
     """
