@@ -63,12 +63,14 @@ def command(
         brief = reviewing.prepare(workspace, found, claim=claim, dispute=dispute or "")
         outcomes: tuple[CommandOutcome, ...] = ()
         if verify and not dry_run:
+            asker.engine.require()  # before commands run for nothing
             outcomes = _verified(shell, workspace, brief, allowed=allow_commands)
         done = None if dry_run else reviewing.standing_verdict(brief, outcomes)
         if done is None:
             question = reviewing.compose(workspace, brief, outcomes, model=model, effort=effort, asker=asker)
             if dry_run:
                 return show_question(shell, asker.engine, question.question, ())
+            asker.engine.require()
             done = _asked(shell, workspace, question, asker)
     return _told(shell, done)
 

@@ -112,7 +112,7 @@ class _Stage:
 
 def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """The least that the steps need: no key, no configuration and no git variable of the user."""
-    kept = {name: environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE") if name in environ}
+    kept = {name: environ[name] for name in ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE") if name in environ}
     passed = {name: value for name, value in environ.items() if name.startswith(("COVERAGE_", "COV_"))}
     return {
         **kept,
@@ -120,6 +120,7 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
         **_AUTHOR,
         "HOME": str(home),
         "CODEX_HOME": str(home / ".codex"),
+        "TMPDIR": str(home / "tmp"),  # where Codex leaves the lock of its sandbox
         KEY_VARIABLE: "scripted",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_PAGER": "cat",
@@ -128,6 +129,7 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def _set_up(stage: _Stage, server: ModelServer) -> None:
+    (stage.home / "tmp").mkdir()
     (stage.home / ".codex").mkdir()
     (stage.home / ".codex" / "config.toml").write_text(server.codex_config(), encoding="utf-8")
     stage.repository.mkdir()

@@ -158,7 +158,7 @@ def _first(verdict: VerdictRecord) -> str:
 
 def _opened(verdict: VerdictRecord) -> str:
     engine = f"{verdict.engine.model} ({verdict.engine.engine.capitalize()} {verdict.engine.version})"
-    tasks = f", {verdict.tasks} of {verdict.tasks} tasks" if verdict.tasks else ""
+    tasks = f", {verdict.tasks} of {verdict.tasks} {'task' if verdict.tasks == 1 else 'tasks'}" if verdict.tasks else ""
     return f"Approved in round {verdict.round} by {engine}{tasks}."
 
 

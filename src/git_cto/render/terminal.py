@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.redaction import printable
 from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
-from git_cto.render.words import SIGNS, ago, counted, elapsed, engine_words, tokens_words
+from git_cto.render.words import SIGNS, ago, counted, elapsed, engine_words, series_words, tokens_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,7 +158,7 @@ def verdict_text(record: Record, style: Style) -> str:
         lines.append("")
     cost = f"{engine_words(body.engine)} · {tokens_words(body.engine.tokens)} · {elapsed(body.engine.seconds)}"
     lines.append(filled("Seen: ", f"{coverage_words(body.coverage)} · {cost}", 6))
-    where = f"{record.subject.head[:7]} · round {body.round} · {body.series} · unsigned"
+    where = f"{record.subject.head[:7]} · round {body.round} · {series_words(body.series)} · unsigned"
     lines.append(filled("Recorded on ", where, 6))
     return "\n".join(lines)
 

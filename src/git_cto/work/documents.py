@@ -66,6 +66,7 @@ class DryRunDocument(Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     model: str
     effort: str
+    instructions: str
     prompt: str
     answer_schema: dict[str, Any]
     notes: tuple[str, ...]

@@ -198,8 +198,12 @@ def _oddities(workspace: Workspace, repository: Repository, view: TaskView, trun
     touched += [path for path in since.decode("utf-8", "surrogateescape").split("\0") if path]
     if not touched:
         return ("nothing was changed",)
-    inside = any(path == task.target or path.startswith(task.target.rstrip("/") + "/") for path in touched)
-    return () if inside else (f"{task.target} was not changed",)
+    folder = task.target.rstrip("/") + "/"
+    outside = [path for path in dict.fromkeys(touched) if path != task.target and not path.startswith(folder)]
+    notes = [f"also committed, outside of {task.target}: {_some(outside)}"] if outside else []
+    if len(outside) == len(set(touched)):
+        notes.insert(0, f"{task.target} was not changed")
+    return tuple(notes)
 
 
 def _some(paths: list[str], limit: int = 3) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.model import VerdictRecord
@@ -48,7 +49,16 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
         else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
     facts = Facts(found.target, conflicting, _commits_since(workspace, found))
-    return decide(found.change, facts, found.records, found.standing, found.policy)
+    decision = decide(found.change, facts, found.records, found.standing, found.policy)
+    return replace(decision, next_step=_merging(found)) if decision.allowed else decision
+
+
+def _merging(found: Survey) -> str:
+    """How to merge what may be merged."""
+    head, target = found.head, found.target
+    if head.ref is None or head.ref == target.ref:
+        return "git push"
+    return f"git switch {target.name} && git merge --no-ff {head.name}, or push it and open a pull request"
 
 
 def _commits_since(workspace: Workspace, found: Survey) -> int | None:

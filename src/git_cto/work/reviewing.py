@@ -19,7 +19,7 @@ from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
 from git_cto.gate.globs import matches
 from git_cto.gate.policy import GUIDELINES, LARGEST_REQUEST
 from git_cto.gate.rounds import in_order, standing
-from git_cto.gate.rule import Judged, judge
+from git_cto.gate.rule import Judged, coverage_gaps, judge
 from git_cto.gate.suspicion import suspicions
 from git_cto.model import (
     CommandOutcome,
@@ -129,6 +129,8 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
     commands = found.policy.verify.commands
     if commands is None:
         commands = plan.verification.commands if plan else ()
+    if plan is None and found.policy.review.title_and_body:
+        claim = f"{claim}\n\n{_messages(workspace, found)}"
     return Brief(
         survey=found,
         plan=plan,
@@ -138,6 +140,13 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         dispute=dispute.strip(),
         uncommitted=uncommitted,
     )
+
+
+def _messages(workspace: Workspace, found: Survey) -> str:
+    """What the commits of a change say of it: claims, sent only without a plan and where policy asks for them."""
+    argv = ("log", "--reverse", "--format=%s%n%n%b", "--end-of-options", found.change.head, f"^{found.change.base}")
+    said = workspace.lens.run(*argv).decode("utf-8", "replace").strip()
+    return f"Commit messages of the change:\n{said[:LARGEST_CLAIM]}"
 
 
 def _results(workspace: Workspace, found: Survey, start: str) -> tuple[TaskResult, ...]:
@@ -422,9 +431,7 @@ def _verdict(
         results=brief.results,
         commands=prepared.outcomes,
         suspicions=prepared.suspicions,
-        control_paths=tuple(
-            file.name for file in found.change.files if found.policy.gate.controls(file.text)
-        )[:50],
+        control_paths=tuple(file.name for file in found.change.files if found.policy.gate.controls(file.text))[:50],
         tasks=len(brief.plan.tasks) if brief.plan else 0,
         marker=prepared.marker,
         dispute=redacted(brief.dispute, secret_values(workspace.environ)),
@@ -459,8 +466,22 @@ def next_step(done: Reviewed) -> str:
         return f"git cto override --reason TEXT (it changes {touched})" if touched else "git cto gate"
     if done.after.escalated or done.after.aborted:
         return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
+    unseen = _unseen(done)
+    if unseen:
+        return unseen
     if done.brief.plan is not None:
         plan = current_plan(done.brief.plan, done.after)
         first_to_fix = next(iter(feedback_of(plan, done.after)))
         return f"git cto start {first_to_fix}, fix it, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"
+
+
+def _unseen(done: Reviewed) -> str:
+    """What to type where the reviewer would approve and only what it could not see, or was told, stands in the way."""
+    verdict, policy = done.verdict, done.brief.survey.policy
+    gaps = coverage_gaps(verdict.coverage, policy)
+    odd = [one for one in verdict.suspicions if one.bars]
+    if verdict.model_verdict != "approve" or len(gaps) + len(odd) < len(verdict.downgrades):
+        return ""
+    key = "[review] suspicious_ok" if odd else "[coverage] listed_ok"
+    return f"look at it yourself, then git cto override --reason TEXT (or {key} in the policy)"

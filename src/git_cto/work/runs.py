@@ -212,6 +212,6 @@ def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
         for task in plan.tasks if finding.severity in BARRING else ():
             if task.target == finding.path:
                 said.setdefault(task.id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
-    if not said:
+    if not said and body.verdict == "revise":
         said[plan.in_order()[-1].id] = ["; ".join((body.review.reason or body.review.summary, *body.downgrades))]
     return {task: " ".join(words) for task, words in said.items()}
