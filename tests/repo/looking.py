@@ -41,12 +41,20 @@ class Looked:
         return "".join(one.patch for one in self.view.files)
 
 
-def look(world: World, base: str = "main", head: str = "HEAD", *, budget: int = BUDGET) -> Looked:
-    """What the change from `base` to `head` shows."""
+def look(
+    world: World, base: str = "main", head: str = "HEAD", *, budget: int = BUDGET, unseen: tuple[str, ...] = ()
+) -> Looked:
+    """What the change from `base` to `head` shows; files that match `unseen` may pass without being shown."""
     old, new = world.git("rev-parse", f"{base}^{{commit}}"), world.git("rev-parse", f"{head}^{{commit}}")
     with Lens(discover(str(world.path), os.environ), os.environ) as lens:
         change = identify(lens, old, new)
-        shown = view(lens, change, max_bytes=budget, summarise=lambda path: matches(path, DEFAULT_SUMMARISED))
+        shown = view(
+            lens,
+            change,
+            max_bytes=budget,
+            summarise=lambda path: matches(path, DEFAULT_SUMMARISED),
+            may_be_unseen=lambda path: matches(path, unseen),
+        )
     return Looked(change, shown)
 
 

@@ -81,14 +81,24 @@ class _Kind:
     reason: str = ""
 
 
-def view(lens: Lens, change: Change, *, max_bytes: int, summarise: Callable[[str], bool]) -> View:
+def view(
+    lens: Lens,
+    change: Change,
+    *,
+    max_bytes: int,
+    summarise: Callable[[str], bool],
+    may_be_unseen: Callable[[str], bool] = lambda _: False,
+) -> View:
     """Renders a change within `max_bytes` of patch and new content (UTF-8 bytes).
+
+    `summarise` tells which files are only counted, `may_be_unseen` which ones that cannot be shown may pass: a file
+    too large to be read is listed if it is one of them, and else omitted.
 
     Patches come first, in the change's order: a file whose patch does not fit any more is omitted. What is left of
     the budget goes to the new content of modified files, the smallest first.
     """
     with lens.objects() as objects:
-        kinds = _classified(objects, change.files, summarise)
+        kinds = _classified(objects, change.files, summarise, may_be_unseen)
         wanted = [file for file, kind in zip(change.files, kinds, strict=True) if kind.status == "full"]
         patches = _Budgeted(max_bytes)
         for file, section in _sections(lens, change, wanted, max_bytes):
@@ -135,7 +145,12 @@ class _Blob:
     lfs: bool = False
 
 
-def _classified(objects: Objects, files: Sequence[FileChange], summarise: Callable[[str], bool]) -> list[_Kind]:
+def _classified(
+    objects: Objects,
+    files: Sequence[FileChange],
+    summarise: Callable[[str], bool],
+    may_be_unseen: Callable[[str], bool],
+) -> list[_Kind]:
     """How each file can be shown. Raises `GitError` where a blob is missing."""
     oids = list(dict.fromkeys(oid for file in files for oid in blobs_of(file)))
     blobs = {oid: _Blob(info.size) for oid, info in zip(oids, objects.infos(oids), strict=True)}
@@ -144,11 +159,15 @@ def _classified(objects: Objects, files: Sequence[FileChange], summarise: Callab
     small = [oid for oid in looked_at if blobs[oid].size <= LARGEST_BLOB]
     for oid, content in zip(small, objects.contents(small), strict=True):
         blobs[oid] = _looked_at(content)
-    return [_classify(objects, file, blobs, summarise) for file in files]
+    return [_classify(objects, file, blobs, summarise, may_be_unseen) for file in files]
 
 
 def _classify(
-    objects: Objects, file: FileChange, blobs: Mapping[str, _Blob], summarise: Callable[[str], bool]
+    objects: Objects,
+    file: FileChange,
+    blobs: Mapping[str, _Blob],
+    summarise: Callable[[str], bool],
+    may_be_unseen: Callable[[str], bool],
 ) -> _Kind:
     modes = {file.old_mode, file.new_mode}
     if _SUBMODULE in modes:
@@ -159,8 +178,8 @@ def _classify(
     span = " -> ".join(f"{side.size:,}" for side in sides) + " bytes"
     status: CoverageStatus = "full"
     reason = ""
-    if max(side.size for side in sides) > LARGEST_BLOB:
-        status, reason = "listed", f"too large to be read, {span}"
+    if max(side.size for side in sides) > LARGEST_BLOB and not summarise(file.name):
+        status, reason = "listed" if may_be_unseen(file.name) else "omitted", f"too large to be read, {span}"
     elif not all(side.text for side in sides):
         status, reason = "listed", f"binary, {span}"
     elif any(side.lfs for side in sides):

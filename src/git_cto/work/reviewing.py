@@ -269,6 +269,7 @@ def compose(
         found.change,
         max_bytes=policy.coverage.max_bytes,
         summarise=lambda path: matches(path, policy.coverage.summarised),
+        may_be_unseen=lambda path: matches(path, policy.coverage.listed_ok),
     )
     _refuse_too_large(shown)
     odd = [one for file in shown.files if file.patch for one in suspicions(file.file.name, file.patch)]
