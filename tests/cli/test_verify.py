@@ -169,9 +169,12 @@ def test_on_a_terminal_it_is_shown_and_asked(world: World, tmp_path: Path, answe
     assert bool(ledger(world)) is (code == 0)
 
 
-def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(world: World, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = tmp_path / "pid"
     with_commands(world, f"sleep 300 & echo $! > {pid}.new; mv {pid}.new {pid}; wait")
+    monkeypatch.setenv("CODEX_API_KEY", "sk-nobody-asks-0123456789")  # without a login the commands would not even start
     process = world.process("review", *VERIFY, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(pid.exists)
     assert leftovers(world)

@@ -8,11 +8,10 @@ from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.render.lines import wrapped
 from git_cto.render.terminal import plan_text, verdict_text
 from git_cto.render.words import series_words
-from git_cto.render.words import series_words
 
 if TYPE_CHECKING:
     from git_cto.model import Actor, Record
-from git_cto.render.terminal import Style
+    from git_cto.render.terminal import Style
 
 
 def record_text(record: Record, style: Style) -> str:
