@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -174,7 +173,7 @@ def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(
 ) -> None:
     pid = tmp_path / "pid"
     with_commands(world, f"sleep 300 & echo $! > {pid}.new; mv {pid}.new {pid}; wait")
-    monkeypatch.setenv("CODEX_API_KEY", "sk-nobody-asks-0123456789")  # without a login the commands would not even start
+    monkeypatch.setenv("CODEX_API_KEY", "sk-nobody-asks-0123456789")  # else nothing would start
     process = world.process("review", *VERIFY, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(pid.exists)
     assert leftovers(world)
