@@ -93,6 +93,10 @@ def _codex(
     check_version(codex.version)
     yield ok("codex", f"{codex.version}, {codex.program}")
     yield from told("login", lambda: _login(codex), "codex login status")
+    own = codex.config.home / "AGENTS.md"
+    if own.is_file():
+        message = f"{own} is yours, and Codex adds it to every plan and review as instructions."
+        yield Check("instructions", "warning", message, f"mv {own} {own}.off, if a review should not read it")
     yield from told("sealed", lambda: _sealed(environ, sealed_request, model()), "codex --version")
     yield from told("sandbox", lambda: _sandbox(codex), "codex sandbox -- true")
 
