@@ -8,7 +8,7 @@ import pytest
 
 from git_cto.errors import UsageError
 from git_cto.repo.git import Git, discover
-from git_cto.repo.resolve import resolve_head, resolve_target
+from git_cto.repo.resolve import Head, resolve_head, resolve_target
 from tests.repo.looking import asked, look
 from tests.world import World
 
@@ -29,6 +29,12 @@ def _change(world: World, ref: str, path: bytes = b"app.py", content: str = TWO)
 def _git(world: World) -> Git:
     environ = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
     return Git(discover(str(world.path), environ), environ)
+
+
+def _head(world: World, name: str) -> Head:
+    git = _git(world)
+    with git.objects() as objects:
+        return resolve_head(git, name, objects)
 
 
 def _check_out(world: World, ref: str) -> None:
@@ -108,11 +114,11 @@ BRANCHES = [
 def test_an_odd_branch_name_is_a_branch_and_nothing_else(world: World, name: str) -> None:
     commit = _change(world, f"refs/heads/{name}")
     before = sorted(world.path.iterdir())
-    found = resolve_head(_git(world), f"refs/heads/{name}")
+    found = _head(world, f"refs/heads/{name}")
     assert (found.commit, found.ref) == (commit, f"refs/heads/{name}")
     assert "+    return 2\n" in asked(world, f"--head=refs/heads/{name}")
     if name not in {"@", "HEAD"}:
-        assert resolve_head(_git(world), name).commit == commit
+        assert _head(world, name).commit == commit
         assert world.cto("gate", "--json", "--", name).json["head"] == commit
     assert world.cto("gate", "--json", f"--base=refs/heads/{name}", "main").json["target"] == f"refs/heads/{name}"
     _check_out(world, f"refs/heads/{name}")
@@ -130,10 +136,10 @@ def test_a_branch_that_is_named_like_a_commit_is_asked_back(world: World) -> Non
     main = world.head
     commit = _change(world, f"refs/heads/{main}")
     with pytest.raises(UsageError, match="is both a commit and a branch or tag"):
-        resolve_head(_git(world), main)
+        _head(world, main)
     done = world.cto("gate", main)
     assert (done.code, f"Next: say refs/heads/{main} if you mean that one" in done.err) == (2, True)
-    assert resolve_head(_git(world), f"refs/heads/{main}").commit == commit
+    assert _head(world, f"refs/heads/{main}").commit == commit
     _check_out(world, f"refs/heads/{main}")
     assert "+    return 2\n" in asked(world)
     done = world.cto("gate", "--json")
@@ -142,13 +148,13 @@ def test_a_branch_that_is_named_like_a_commit_is_asked_back(world: World) -> Non
 
 def test_a_branch_that_is_named_like_no_commit_is_that_branch(world: World) -> None:
     commit = _change(world, f"refs/heads/{'ab' * 20}")
-    assert resolve_head(_git(world), "ab" * 20).commit == commit
+    assert _head(world, "ab" * 20).commit == commit
 
 
 def test_a_short_id_is_not_taken_from_a_branch_with_that_name(world: World) -> None:
     main = world.head
     _change(world, "refs/heads/topic")
-    found = resolve_head(_git(world), main[:10])
+    found = _head(world, main[:10])
     assert (found.commit, found.ref) == (main, None)
 
 
@@ -179,7 +185,7 @@ def test_nothing_that_is_called_like_the_head_stands_in_for_it(world: World, ref
     topic = _change(world, "refs/heads/topic")
     world.git("update-ref", ref.replace("main", "topic"), world.head)
     for name in ("topic", "refs/heads/topic"):
-        assert resolve_head(_git(world), name).commit == topic
+        assert _head(world, name).commit == topic
 
 
 def test_the_target_is_where_the_remote_has_it(world: World) -> None:
@@ -204,7 +210,7 @@ def test_what_is_no_branch_is_no_target(world: World, name: str) -> None:
 )
 def test_what_is_no_commit_is_no_head(world: World, name: str) -> None:
     with pytest.raises(UsageError, match="names no commit here"):
-        resolve_head(_git(world), name)
+        _head(world, name)
 
 
 def test_a_branch_name_that_is_not_utf8_can_be_judged(world: World) -> None:
