@@ -417,6 +417,32 @@ def test_another_folder_can_be_named(world: World) -> None:
         assert "\nNext: " in said.err
 
 
+@pytest.mark.parametrize("name", ['a "b', '"c"', "#d", "co:lon", "$(id)", "-e", "caf\udce9", "\u202e"])
+def test_the_folder_may_have_any_name(world: World, name: str) -> None:
+    odd = fresh(world, name, "init")
+    odd.commit("A tiny service", app__py="def version():\n    return 1\n", picture__png=b"\0")
+    changed(odd)
+    odd.write("picture.png", b"\0\1")
+    odd.commit("A picture")
+    odd.git("switch", "-q", "main")
+    odd.commit("Elsewhere", readme__md="hello\n")  # so that merging is tried, too
+    odd.git("switch", "-q", "topic")
+    assert odd.cto("gate").code == 1
+    assert odd.cto("review", "--dry-run").code == 0
+
+
+def test_a_line_break_in_the_path_is_refused(world: World) -> None:
+    odd = fresh(world, "line\nbreak", "init")
+    odd.commit("A tiny service")
+    refused(odd, VERBS["gate"], "has a line break in it")
+
+
+def test_a_setting_that_git_cannot_read_is_told(world: World) -> None:
+    (world.path / ".git" / "config").write_text("[core\n")
+    for verb in ("plan", "gate", "start"):
+        refused(world, VERBS[verb], "git cannot use the repository here: bad config line 1 in file .git/config")
+
+
 def test_git_can_be_pointed_at_a_repository(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = changed(world)
     nowhere = fresh(world, "nowhere")

@@ -83,6 +83,8 @@ def discover(cwd: str, environ: Mapping[str, str]) -> Place:
     lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
     if len(lines) < len(asked) + 2:
         raise _no_repository(cwd, done.stderr.decode("utf-8", "replace"))
+    if lines[2] not in {"sha1", "sha256"}:
+        raise UsageError("The path of this repository has a line break in it.", "mv it to a path without")
     worktree = lines[5] if done.returncode == 0 and len(lines) > len(asked) + 2 else None
     return Place(
         git_dir=lines[0],
@@ -100,7 +102,7 @@ def _no_repository(cwd: str, stderr: str) -> UsageError:
     if "not a git repository" in stderr:
         hint = "git init, or cd to your repository"
         return UsageError(f"{cwd} is not in a git repository.", hint, code="no_repository")
-    return UsageError(f"git cannot use the repository here: {_last_line(stderr)}", "git status")
+    return UsageError(f"git cannot use the repository here: {_last_line(stderr).rstrip('.')}.", "git status")
 
 
 def _run(
