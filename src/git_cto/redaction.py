@@ -22,7 +22,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _BREAKS = {0x0D: "\n", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x0B: "\n", 0x0C: "\n"}
 _COMMAND = r"(?s)(?:(?<=\s)|(?<!.))::(?=\S)"  # GitHub's runner obeys it at the start of a line
 _SHAPES = r"""(?x)
-      \bsk-(?=[A-Za-z_-]{0,99}\d)(?=[A-Za-z0-9_-]{0,99}[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
+      \bsk-(?=[a-z_-]{0,99}[A-Z0-9])(?=[A-Za-z0-9_-]{0,99}[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
     | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}
     | \bgithub_pat_[A-Za-z0-9_]{30,}
     | \bglpat-[A-Za-z0-9_-]{20,}
@@ -58,12 +58,10 @@ def _is_secret(value: str) -> bool:
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without these secrets and without anything shaped like a token, invisible characters between or not."""
     held = tuple(secrets)
-    if not text.isascii():
-        bare = "".join(c for c in text if c.isascii() or unicodedata.category(c) not in _UNSEEN)
-        hidden = _hidden(bare, held)
-        if hidden != bare:
-            return hidden
-    return _hidden(text, held)
+    text = _hidden(text, held)
+    bare = _seen(text)
+    hidden = _hidden(bare, held)
+    return hidden if hidden != bare else text
 
 
 def _hidden(text: str, secrets: Iterable[str]) -> str:
@@ -88,13 +86,19 @@ def printable(text: str, *, lines: bool = False) -> str:
 
     One line, unless `lines`. Nothing in it can move a cursor, start a workflow command or pose as a line of ours.
     """
-    if not text.isascii() or not text.isprintable():
-        text = "".join(
-            c
-            for c in text.replace("\r\n", "\n").translate(_BREAKS)
-            if c in "\n\t" or unicodedata.category(c) not in _UNSEEN
-        )
+    text = _seen(text.replace("\r\n", "\n").translate(_BREAKS))
     text = text.replace("##[", "# #[")  # a workflow command wherever it stands
     if not lines:
         return re.sub(_COMMAND, ": :", " ".join(text.split()))
     return re.sub(_COMMAND, ": :", text.replace("\t", "    "))
+
+
+def _seen(text: str) -> str:
+    """The text without characters that nobody sees but a terminal or a parser; tabs and line feeds stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character for character in text if character in "\n\t" or not _unseen(character))
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN or "\U000e0000" <= character <= "\U000e0fff"

@@ -74,7 +74,7 @@ def _run(
         ).code
     except process.ProgramTimeoutError:
         exit_code = None
-    said = redacted(printable("".join(output), lines=True)[-KEPT_OUTPUT:], hidden)
+    said = redacted(printable("".join(output), lines=True), hidden)[-KEPT_OUTPUT:]  # half a secret would not be found
     return CommandOutcome(command=command, exit_code=exit_code, seconds=round(time.monotonic() - began, 1), output=said)
 
 
