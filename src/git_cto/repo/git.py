@@ -206,16 +206,27 @@ class Git:
             stderr=subprocess.DEVNULL,
         )
 
-    def open_politely(self, *argv: str) -> subprocess.Popen[bytes]:
-        """Starts a command for the user, like `polite`, and goes on meanwhile (stdout and stderr are pipes)."""
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def meanwhile(self, *argv: str) -> Iterator[Callable[[], subprocess.CompletedProcess[bytes]]]:
+        """Runs a command for the user, like `polite`, while the block runs; what it yields waits for the end, once."""
+        with subprocess.Popen(
             self._polite_argv(argv),
             cwd=self.place.worktree or self._cwd,
             env=self.polite_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-        )
+        ) as process:
+
+            def finished() -> subprocess.CompletedProcess[bytes]:
+                out, err = process.communicate()
+                return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+            try:
+                yield finished
+            except BaseException:
+                process.kill()  # nobody waits for its answer any more
+                raise
 
     def objects(self) -> Objects:
         """A reader of this repository's objects; a context manager."""
@@ -269,19 +280,25 @@ class Git:
 
     def configs(self, prefix: str) -> dict[str, str]:
         """The values of the user's git configuration whose names start with `prefix`; the last of each counts."""
-        done = self.polite("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\."))
-        found: dict[str, str] = {}
-        for entry in done.stdout.decode("utf-8", "replace").split("\0"):
-            name, _, value = entry.partition("\n")
-            if name:
-                found[name] = value
-        return found
+        with self.configs_meanwhile(prefix) as found:
+            return found()
+
+    @contextlib.contextmanager
+    def configs_meanwhile(self, prefix: str) -> Iterator[Callable[[], dict[str, str]]]:
+        """What `configs` says, found out while the block runs; to be asked for once."""
+        with self.meanwhile("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\.")) as done:
+            yield lambda: _values(done().stdout)
 
     def version(self) -> tuple[int, ...]:
         """git's version, e.g. (2, 39, 5)."""
         words = self.run("--version").decode().split()
         numbers = words[2].split(".") if len(words) > 2 else []
         return tuple(int(number) for number in numbers[:3] if number.isdigit())
+
+
+def _values(listing: bytes) -> dict[str, str]:
+    entries = (entry.partition("\n") for entry in listing.decode("utf-8", "replace").split("\0"))
+    return {name: value for name, _, value in entries if name}
 
 
 _STATUS = ("--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
@@ -291,8 +308,7 @@ def changed_paths(git: Git) -> list[str]:
     """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
     if git.place.worktree is None:
         return []
-    done = git.polite(*_STATUS)
-    return _paths(done.returncode, done.stdout, done.stderr)
+    return _paths(git.polite(*_STATUS))
 
 
 @contextlib.contextmanager
@@ -301,23 +317,14 @@ def changed_paths_meanwhile(git: Git) -> Iterator[Callable[[], list[str]]]:
     if git.place.worktree is None:
         yield list
         return
-    with git.open_politely(*_STATUS) as status:
-
-        def paths() -> list[str]:
-            out, err = status.communicate()
-            return _paths(status.returncode, out, err)
-
-        try:
-            yield paths
-        except BaseException:
-            status.kill()  # nobody waits for its answer any more
-            raise
+    with git.meanwhile(*_STATUS) as status:
+        yield lambda: _paths(status())
 
 
-def _paths(returncode: int, out: bytes, err: bytes) -> list[str]:
-    if returncode != 0:
-        raise git_error(_STATUS, returncode, err)
-    return [entry[3:] for entry in out.decode("utf-8", "surrogateescape").split("\0") if entry]
+def _paths(done: subprocess.CompletedProcess[bytes]) -> list[str]:
+    if done.returncode != 0:
+        raise git_error(_STATUS, done.returncode, done.stderr)
+    return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
 
 
 class Lens(Git):

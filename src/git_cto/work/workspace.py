@@ -39,6 +39,7 @@ class Workspace:
         self.git = Git(self.place, environ)
         self.ledger = Ledger(self.git)
         self._stack = ExitStack()
+        self._configs = self._stack.enter_context(self.git.configs_meanwhile("cto."))
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +62,7 @@ class Workspace:
     @cached_property
     def settings(self) -> Settings:
         """The user's own settings: `git config cto.*`."""
-        return read_settings(self.git.configs("cto."))
+        return read_settings(self._configs())
 
     def target(self, name: str | None) -> Target:
         """The branch that changes are meant for: `name`, else the setting, else what the repository suggests."""
