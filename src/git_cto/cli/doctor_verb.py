@@ -73,7 +73,7 @@ def _checks() -> Iterator[Check]:
 def _model(workspace: Workspace | None) -> str:
     """The model that would review; what is wrong with the policy is told elsewhere."""
     from git_cto.agents.codex import Codex
-    from git_cto.work.reviewing import DEFAULT_MODEL
+    from git_cto.work.composing import DEFAULT_MODEL
 
     said: list[str | None] = []
     with suppress(CtoError):

@@ -50,7 +50,7 @@ def _led(lead: str, text: str, style: Style, colour: str = "") -> str:
 def next_line(*steps: tuple[str, str] | str) -> str:
     """`Next: <command>   <what it does>`, one line for each step."""
     rows = [(step, "") if isinstance(step, str) else step for step in steps]
-    rows = [(printable(command), why) for command, why in rows]
+    rows = [(printable(command), printable(why)) for command, why in rows]
     widest = max((width(command) for command, why in rows if why), default=0)
     lines = []
     for number, (command, why) in enumerate(rows):
@@ -86,10 +86,10 @@ def _task_lines(
     ids = max((len(task.id) for task in tasks), default=0)
     lines = []
     for task in tasks:
-        after = f"   after {', '.join(task.depends_on)}" if task.depends_on else ""
+        after = "   after " + printable(", ".join(task.depends_on)) if task.depends_on else ""
         state = f"{states[task.id]:<8}" if states else ""
         start = f"  {task.id:<{ids}}  {state}{_VERBS[task.action]:<7}"
-        head = start + printable(task.target) + after
+        head = (start + printable(task.target) + after).rstrip()
         margin = 4 + ids
         lines.append(head if width(head) <= WIDTH else filled(start, task.target + after, margin))
         lines.append(wrapped(task.description, margin))

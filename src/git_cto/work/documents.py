@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from git_cto.model import Record, Target
     from git_cto.work.executing import Finished, Started
     from git_cto.work.gating import Gated
-    from git_cto.work.reviewing import Reviewed
     from git_cto.work.runs import Run, TaskView
+    from git_cto.work.verdicts import Reviewed
 
 
 class PlanDocument(Struct, frozen=True, kw_only=True):

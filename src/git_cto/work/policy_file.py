@@ -12,7 +12,7 @@ import msgspec
 
 from git_cto.agents.codex_config import toml_value
 from git_cto.gate.policy import LARGEST_REQUEST, Policy
-from git_cto.work import planning, reviewing
+from git_cto.work import composing, planning
 
 WIDTH = 100
 _HEAD = """\
@@ -67,8 +67,8 @@ EXAMPLES: dict[tuple[str, str], Any] = {
 PHASE_DEFAULTS = {
     ("plan", "model"): planning.DEFAULT_MODEL,
     ("plan", "effort"): planning.DEFAULT_EFFORT,
-    ("review", "model"): reviewing.DEFAULT_MODEL,
-    ("review", "effort"): reviewing.DEFAULT_EFFORT,
+    ("review", "model"): composing.DEFAULT_MODEL,
+    ("review", "effort"): composing.DEFAULT_EFFORT,
 }
 
 
