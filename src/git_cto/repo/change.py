@@ -16,8 +16,9 @@ from git_cto.repo.git import git_error, missing_object
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from git_cto.repo.git import Git, Lens
+    from git_cto.repo.git import Git, Lens, Objects
 
+_FEW = 20  # commits
 RAW_OPTIONS = ("-r", "--raw", "--no-abbrev", "--no-renames", "-z", "--ignore-submodules=none")
 
 
@@ -26,6 +27,8 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
 
     Raises `UsageError` where there is none or more than one, `ToolError` where history is missing.
     """
+    if _grew_from(lens.reader, head, target):
+        return target
     done = lens.attempt("merge-base", "--all", "--end-of-options", target, head)
     bases = done.stdout.decode().split()
     if done.returncode not in {0, 1} or (not bases and done.stderr.strip()):
@@ -43,6 +46,19 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
             f"git merge {target_name}, then try again",
         )
     return bases[0]
+
+
+def _grew_from(reader: Objects, head: str, target: str) -> bool:
+    """Whether `target` is a few commits behind `head`, first parents only: then it is the one merge base.
+
+    That is how most branches are, and asking for these commits is quicker than starting git once more.
+    """
+    commit: str | None = head
+    for _ in range(_FEW):
+        if commit is None or commit == target:
+            break
+        commit = reader.first_parent(commit)
+    return commit == target
 
 
 def _above_the_cut(lens: Lens, target: str, head: str) -> list[str]:

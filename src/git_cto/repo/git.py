@@ -458,8 +458,7 @@ class Objects:
         with contextlib.suppress(OSError):
             self._in.close()
         self._out.close()
-        if kind is not None:
-            self._process.kill()  # it may be stuck in the middle of an answer that nobody reads
+        self._process.kill()  # it only reads; it may be stuck in an answer that nobody wants, or be slow to end
         self._process.wait()
 
     @property
@@ -546,6 +545,13 @@ class Objects:
         """The content of a blob, or None where the name is nothing or something else."""
         found = self.read(name)
         return found[1] if found is not None and found[0].type == "blob" else None
+
+    def first_parent(self, commit: str) -> str | None:
+        """The first parent that a commit names; None where it names none or is not here."""
+        found = self.read(commit)
+        lines = found[1].split(b"\n", 2) if found and found[0].type == "commit" else []
+        named = len(lines) > 1 and lines[1].startswith(b"parent ")
+        return lines[1].removeprefix(b"parent ").decode("ascii") if named else None
 
     def entry(self, commit: str, path: str) -> tuple[str, str] | None:
         """Mode and object id of what a commit has at this path; None where it has nothing there."""
