@@ -17,7 +17,8 @@ from pathlib import Path
 
 from benchmarks.common import PYTHON, Row, in_turns, milliseconds, print_table
 from git_cto.repo.change import identify
-from git_cto.repo.git import Lens, discover
+from git_cto.repo.git import discover
+from git_cto.repo.lens import Lens
 from git_cto.repo.patch import view
 
 FILES = 2_000

@@ -10,7 +10,8 @@ from git_cto.gate.globs import matches
 from git_cto.gate.policy import DEFAULT_SUMMARISED
 from git_cto.model import Change
 from git_cto.repo.change import identify
-from git_cto.repo.git import Lens, discover
+from git_cto.repo.git import discover
+from git_cto.repo.lens import Lens
 from git_cto.repo.patch import Shown, View, view
 from tests.world import World
 

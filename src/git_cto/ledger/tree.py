@@ -11,12 +11,13 @@ import re
 from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError
-from git_cto.repo.git import CHUNK, missing_object, tree_entries
+from git_cto.repo.objects import CHUNK, missing_object, tree_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from git_cto.repo.git import Git, Objects
+    from git_cto.repo.git import Git
+    from git_cto.repo.objects import Objects
 
 # What a commit does to paths of the notes tree: the id of a blob that is there already, or new content.
 Edits = dict[str, str | bytes]

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError, ToolError, UsageError
 from git_cto.model import Change, FileChange
-from git_cto.repo.git import git_error, missing_object
+from git_cto.repo.git import git_error
+from git_cto.repo.objects import missing_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from git_cto.repo.git import Git, Lens, Objects
+    from git_cto.repo.git import Git
+    from git_cto.repo.lens import Lens
+    from git_cto.repo.objects import Objects
 
 _FEW = 20  # commits
 RAW_OPTIONS = ("-r", "--raw", "--no-abbrev", "--no-renames", "-z", "--ignore-submodules=none")

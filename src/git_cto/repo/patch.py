@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from git_cto.model import Change
-    from git_cto.repo.git import Lens, Objects
+    from git_cto.repo.lens import Lens
+    from git_cto.repo.objects import Objects
 
 PATCH_OPTIONS = (
     "-r",

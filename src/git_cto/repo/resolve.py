@@ -14,7 +14,8 @@ from git_cto.errors import UsageError
 from git_cto.model import Target
 
 if TYPE_CHECKING:
-    from git_cto.repo.git import Git, Objects
+    from git_cto.repo.git import Git
+    from git_cto.repo.objects import Objects
 
 HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
 _HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)

@@ -13,7 +13,8 @@ from git_cto.model import TRUNK, ResultOutcome, TaskResult
 from git_cto.repo.resolve import HEADS
 
 if TYPE_CHECKING:
-    from git_cto.repo.git import Git, Lens
+    from git_cto.repo.git import Git
+    from git_cto.repo.lens import Lens
 
 PREFIX = f"{HEADS}cto/"
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,60}", re.ASCII)

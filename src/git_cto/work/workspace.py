@@ -16,7 +16,9 @@ from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
 from git_cto.ledger.store import Ledger
 from git_cto.model import Actor, Series
 from git_cto.repo.change import fetch_blobs
-from git_cto.repo.git import Git, Lens, discover, missing_object
+from git_cto.repo.git import Git, discover
+from git_cto.repo.lens import Lens
+from git_cto.repo.objects import missing_object
 from git_cto.repo.resolve import resolve_target
 from git_cto.repo.runs import run_and_task
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from git_cto.model import Target
-    from git_cto.repo.git import Objects
+    from git_cto.repo.objects import Objects
     from git_cto.repo.resolve import Head
 
 
