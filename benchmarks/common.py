@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, Reply, Request, message
 
@@ -35,24 +37,29 @@ FILES = 20  # of the change that is judged
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table; `value` is what `target` (the most that it may be) is held against."""
+    """One line of a table; `value` is what `target` (the most that it may be) is held against.
+
+    `processor` is the same comparison in processor time, of all cores together: steadier where others work as well.
+    """
 
     what: str
     measured: str
     value: float | None = None
     target: float | None = None
     unit: str = "×"
+    processor: float | None = None
 
     def __str__(self) -> str:
-        value = "" if self.value is None else f"{self.value:.2f} {self.unit}"
+        value, processor = ("" if one is None else f"{one:.2f} {self.unit}" for one in (self.value, self.processor))
         target = "" if self.target is None else f"≤ {self.target:g} {self.unit}"
         held = "" if self.target is None or self.value is None else "yes" if self.value <= self.target else "**no**"
-        return f"| {self.what} | {self.measured} | {value} | {target} | {held} |"
+        return f"| {self.what} | {self.measured} | {value} | {target} | {held} | {processor} |"
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
     """Prints a Markdown table."""
-    print(f"### {title}\n\n| | median | beside it | target | held |\n|---|---:|---:|---:|---|")
+    print(f"### {title}\n\n| | median | beside it | target | held | in processor time |")
+    print("|---|---:|---:|---:|---|---:|")
     print(*rows, sep="\n", end="\n\n")
 
 
@@ -61,31 +68,57 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-@dataclass
-class Turns:
-    """Seconds of each thing that was measured, by its name."""
+class Spent(NamedTuple):
+    """Seconds that a program took, by the clock and of processors (its children's included)."""
 
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    clock: float
+    processor: float
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What each thing took in each turn, by its name."""
+
+    spent: dict[str, list[Spent]]
 
     def median(self, name: str) -> float:
-        """The median of one thing."""
-        return statistics.median(self.seconds[name])
+        """The median of one thing, by the clock."""
+        return statistics.median(one.clock for one in self.spent[name])
+
+    def processor(self, name: str) -> float:
+        """The median of one thing, of processors."""
+        return statistics.median(one.processor for one in self.spent[name])
 
     def ratio(self, name: str, beside: str) -> float:
-        """One median divided by another."""
+        """One median divided by another, by the clock."""
         return self.median(name) / self.median(beside)
 
+    def row(self, name: str, beside: str | None = None, target: float | None = None) -> Row:
+        """One thing as a line of a table."""
+        if beside is None:
+            return Row(name, milliseconds(self.median(name)))
+        return Row(
+            name,
+            milliseconds(self.median(name)),
+            self.ratio(name, beside),
+            target,
+            processor=self.processor(name) / self.processor(beside),
+        )
 
-def in_turns(things: Mapping[str, Callable[[], float]], turns: int) -> Turns:
-    """Measures each thing `turns` times, alternating, after once for practice. Each returns its own seconds."""
+
+def in_turns(things: Mapping[str, Callable[[], Spent | float]], turns: int) -> Turns:
+    """Measures each thing `turns` times, alternating, after once for practice. Each says what it took.
+
+    What measures itself by the clock only says just that.
+    """
     found = Turns({name: [] for name in things})
     names = list(things)
     for turn in range(turns + 1):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            seconds = things[name]()
+            spent = things[name]()
             if turn:
-                found.seconds[name].append(seconds)
+                found.spent[name].append(spent if isinstance(spent, Spent) else Spent(spent, math.nan))
     return found
 
 
@@ -106,24 +139,24 @@ class World:
             raise SystemExit(f"git {' '.join(argv[:3])} failed: {done.stderr.decode(errors='replace')}")
         return done.stdout.decode().strip()
 
-    def seconds(
+    def spent(
         self,
         *argv: str,
         data: bytes = b"",
         expect: int = 0,
         environ: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-    ) -> float:
-        """How long a program takes from its start to its end; it has to end with `expect`."""
-        began = time.perf_counter()
+    ) -> Spent:
+        """What a program takes from its start to its end; it has to end with `expect`."""
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(
             argv, cwd=cwd or self.repo, env=environ or self.environ, input=data, capture_output=True, check=False
         )
-        seconds = time.perf_counter() - began
+        clock, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode != expect:
             said = (done.stdout + done.stderr).decode(errors="replace")
             raise SystemExit(f"{' '.join(argv[:3])} ended with {done.returncode}: {said[-2000:]}")
-        return seconds
+        return Spent(clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
     def log_in(self, model: ModelServer) -> None:
         """Lets Codex ask `model`, with the user's own configuration."""
@@ -135,7 +168,7 @@ class World:
         """Has the change reviewed by the real Codex, whose scripted model approves."""
         with ModelServer([approval]) as model:
             self.log_in(model)
-            self.seconds(GIT_CTO, "review")
+            self.spent(GIT_CTO, "review")
 
     def forget(self) -> None:
         """Takes back all records and artifacts."""

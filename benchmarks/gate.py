@@ -11,12 +11,12 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING
 
-from benchmarks.common import GIT_CTO, PYTHON, Row, in_turns, milliseconds, print_table, world
+from benchmarks.common import GIT_CTO, PYTHON, in_turns, print_table, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.common import World
+    from benchmarks.common import Spent, World
 
 TARGET, TARGET_OF_SIZE = 8.0, 1.2
 FEW, MANY = 10, 100_000
@@ -26,48 +26,43 @@ LINE = 1500  # bytes
 
 def main(*, quick: bool = False) -> None:
     """Prints the table."""
-    many = MANY // 20 if quick else MANY
+    large = MANY // 20 if quick else MANY
     with world() as where:
         where.approve()
         approved = where.git("rev-parse", RECORDS)
         ledgers = {}
-        for name, count in (("few", FEW), ("many", many)):
+        for name, count in (("few", FEW), ("many", large)):
             ledgers[name] = fill(where, approved, count)
             ledgers[f"{name}, git's folders"] = _rewritten(where, ledgers[name])
         bare, via_git = "python -c pass", f"git cto gate, {FEW} records"
         names = {
             "few": f"git-cto gate, {FEW} records",
-            "many": f"git-cto gate, {many:,} records",
+            "many": f"git-cto gate, {large:,} records",
             "few, git's folders": f"git-cto gate, {FEW} records, folders as git notes makes them",
-            "many, git's folders": f"git-cto gate, {many:,} records, folders as git notes makes them",
+            "many, git's folders": f"git-cto gate, {large:,} records, folders as git notes makes them",
         }
 
-        def gate(ledger: str, *program: str) -> Callable[[], float]:
-            def run() -> float:
+        def gate(ledger: str, *program: str) -> Callable[[], Spent]:
+            def run() -> Spent:
                 where.git("update-ref", RECORDS, ledgers[ledger])
-                return where.seconds(*program, "gate")
+                return where.spent(*program, "gate")
 
             return run
 
         found = in_turns(
             {
-                bare: lambda: where.seconds(PYTHON, "-c", "pass"),
+                bare: lambda: where.spent(PYTHON, "-c", "pass"),
                 **{names[ledger]: gate(ledger, GIT_CTO) for ledger in ledgers},
                 via_git: gate("few", "git", "cto"),
             },
             3 if quick else 31,
         )
     few, few_git = names["few"], names["few, git's folders"]
-    rows = [
-        Row(bare, milliseconds(found.median(bare))),
-        Row(few, milliseconds(found.median(few)), found.ratio(few, bare), TARGET),
-        Row(via_git, milliseconds(found.median(via_git)), found.ratio(via_git, bare)),
-    ]
+    many, many_git = names["many"], names["many, git's folders"]
+    rows = [found.row(bare), found.row(few, bare, TARGET), found.row(via_git, bare)]
     print_table("The gate opens, beside bare Python", rows)
-    rows = [Row(few, milliseconds(found.median(few))), Row(few_git, milliseconds(found.median(few_git)))]
-    for ledger, beside in (("many", few), ("many, git's folders", few_git)):
-        name = names[ledger]
-        rows.append(Row(name, milliseconds(found.median(name)), found.ratio(name, beside), TARGET_OF_SIZE))
+    rows = [found.row(few), found.row(many, few, TARGET_OF_SIZE)]
+    rows += [found.row(few_git), found.row(many_git, few_git, TARGET_OF_SIZE)]
     print_table("The gate with a large ledger, beside a small one", rows)
 
 

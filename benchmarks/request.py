@@ -20,12 +20,12 @@ def main(*, quick: bool = False) -> None:
     with world() as where:
         with ModelServer(repeat(approval)) as model:
             where.log_in(model)
-            where.seconds(GIT_CTO, "review")
+            where.spent(GIT_CTO, "review")
             ours = model.requests[0]
         prompt = ours.user_text
         with ModelServer(repeat(approval)) as model:
             where.log_in(model)
-            where.seconds(str(AGENTS / "codex"), "exec", "-", data=prompt.encode())
+            where.spent(str(AGENTS / "codex"), "exec", "-", data=prompt.encode())
             plain = next(one for one in model.requests if prompt in one.user_text)
     print("### A review's request, beside Codex's defaults\n")
     print(f"The prompt has {_size(prompt):,} bytes.\n")

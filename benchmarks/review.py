@@ -19,7 +19,7 @@ from git_cto.agents.codex import Codex
 from git_cto.demo.server import ModelServer
 
 if TYPE_CHECKING:
-    from benchmarks.common import World
+    from benchmarks.common import Spent, World
 
 TARGET = 0.35  # seconds
 
@@ -34,19 +34,22 @@ def main(*, quick: bool = False) -> None:
         empty = Path(folder, "empty")
         empty.mkdir()
 
-        def review() -> float:
+        def review() -> Spent:
             where.forget()
-            return where.seconds(GIT_CTO, "review")
+            return where.spent(GIT_CTO, "review")
 
         found = in_turns(
-            {bare: lambda: where.seconds(*argv, data=prompt, environ=environ, cwd=empty), ours: review},
+            {bare: lambda: where.spent(*argv, data=prompt, environ=environ, cwd=empty), ours: review},
             2 if quick else 21,
         )
     added = found.median(ours) - found.median(bare)
+    of_processors = found.processor(ours) - found.processor(bare)
     rows = [
-        Row(bare, milliseconds(found.median(bare))),
-        Row(ours, milliseconds(found.median(ours)), found.ratio(ours, bare)),
-        Row("what git-cto adds", milliseconds(added), added, TARGET, "s"),
+        found.row(bare),
+        found.row(ours, bare),
+        Row(
+            "what git-cto adds", milliseconds(added), added, TARGET, "s", found.processor(ours) - found.processor(bare)
+        ),
     ]
     print_table("A review, beside the bare call of Codex", rows)
 
