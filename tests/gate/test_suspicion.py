@@ -55,6 +55,10 @@ def test_tags_without_their_flag_bar_beside_a_flag_that_is_one() -> None:
     assert barring("🏴󠁧󠁢󠁳󠁣󠁴󠁿 \U000e0041\U000e0042")
 
 
+def test_one_that_bars_is_enough_among_others_that_do_not() -> None:
+    assert barring("a\u200bb\u202ec\u3164") == [(1, "holds invisible characters (U+200B, U+202E, U+3164)")]
+
+
 def test_a_line_names_the_kinds_it_holds_and_not_every_one_of_them() -> None:
     line = "".join(map(chr, range(0xE0020, 0xE0060)))
     ((_, what),) = barring(line)
@@ -136,6 +140,10 @@ def test_a_header_is_no_added_line() -> None:
 def test_lines_are_numbered_as_in_the_new_file() -> None:
     patch = "@@ -1,4 +1,4 @@\n one\n-two\n+TWO\n three\n\\ No newline at end of file\n@@ -10 +12,2 @@ def x\n+a\n+b\n"
     assert list(added_lines(patch)) == [(2, "TWO"), (12, "a"), (13, "b")]
+
+
+def test_a_missing_line_feed_before_a_line_is_no_line() -> None:
+    assert list(added_lines("@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n")) == [(1, "b")]
 
 
 def test_what_looks_like_a_header_inside_of_a_line_is_its_content() -> None:

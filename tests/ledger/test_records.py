@@ -490,6 +490,15 @@ def test_an_envelope_of_another_form_is_refused(envelope: Json) -> None:
     assert decode(sealed(statement, **envelope)) is None
 
 
+@pytest.mark.parametrize("junk", ["%", "\n", " ", "=", "é", "-"])
+def test_base64_with_anything_in_between_is_refused(junk: str) -> None:
+    envelope, _ = opened(line_of(a_verdict()))
+    good = envelope["payload"]
+    assert decode(json.dumps(envelope).encode()) is not None
+    envelope["payload"] = good[:40] + junk + good[40:]
+    assert decode(json.dumps(envelope).encode()) is None
+
+
 def test_signatures_are_carried_and_trusted_by_nobody_here() -> None:
     _, statement = opened(line_of(a_verdict()))
     record = decode(sealed(statement, signatures=[{"keyid": "ada", "sig": "eA=="}, {"sig": ""}]))
