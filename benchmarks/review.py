@@ -43,13 +43,11 @@ def main(*, quick: bool = False) -> None:
             2 if quick else 21,
         )
     added = found.median(ours) - found.median(bare)
-    of_processors = found.processor(ours) - found.processor(bare)
+    processor = found.processor(ours) - found.processor(bare)
     rows = [
         found.row(bare),
         found.row(ours, bare),
-        Row(
-            "what git-cto adds", milliseconds(added), added, TARGET, "s", found.processor(ours) - found.processor(bare)
-        ),
+        Row("what git-cto adds", milliseconds(added), added, TARGET, "s", processor),
     ]
     print_table("A review, beside the bare call of Codex", rows)
 
