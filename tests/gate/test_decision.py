@@ -174,6 +174,13 @@ def test_an_escalated_or_aborted_series_is_a_matter_for_a_human() -> None:
     assert decision(earlier[0]).next_step == "git cto review"
 
 
+def test_a_refusal_of_this_very_change_is_a_matter_for_a_human_once_the_series_has_stopped() -> None:
+    refused = [record(a_verdict(verdict="revise", time=at(n)), f"r{n}") for n in range(3)]
+    assert decision(*refused).next_step.startswith("git cto continue")
+    assert decision(record(a_verdict(verdict="abort"))).next_step.startswith("git cto continue")
+    assert "git cto continue" not in decision(*refused[:2]).next_step
+
+
 def test_a_conflict_closes_whatever_was_approved() -> None:
     override = record(an_override(time=at(1)))
     assert closed(APPROVED, override, conflicts=("a", "b", "c", "d")) == "It conflicts with main: a, b, c."

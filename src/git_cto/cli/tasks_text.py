@@ -41,6 +41,8 @@ def next_steps(run: Run) -> list[tuple[str, str]]:
             if state == "active":
                 steps.insert(0, (f"git cto start {task}", "be on its branch"))
             return steps
+    if run.merged:
+        return [(f"git show {run.target.name}", f"it is merged into {run.target.name}: nothing is left to do")]
     if _approved(run):
         return [("git cto gate", "may it be merged?")]
     return [("git cto review", "have the change judged")]

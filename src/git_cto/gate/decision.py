@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from git_cto.gate.digests import plan_digest
 from git_cto.gate.rounds import in_order
-from git_cto.gate.rule import coverage_gaps, judge
+from git_cto.gate.rule import coverage_gaps, judge, way_out
 from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from git_cto.gate.rounds import Standing
     from git_cto.model import Change, Target
 
+_STOPPED = "git cto continue --reason TEXT, then fix it and git cto review"
 _FIX = "fix it, then git cto review"
 
 
@@ -90,7 +91,7 @@ def _by_latest(
         return Decision(
             False,
             (f"Round {verdict.round} said {verdict.verdict}: {_first(verdict)}",),
-            "git cto continue --reason TEXT, then fix it and git cto review" if _stopped(standing) else _FIX,
+            _STOPPED if _stopped(standing) else way_out(verdict, policy) or _FIX,
             plan=plan,
         )
     doubts = _doubts(change, verdict, plan, policy)
@@ -142,6 +143,7 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
         commands=verdict.commands,
         suspicions=verdict.suspicions,
         policy=policy,
+        results=verdict.results,
     )
     if judged.verdict != "approve" and not gaps:
         because = "; ".join(judged.downgrades) or f"the model said {judged.verdict}"
@@ -150,9 +152,8 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
 
 
 def _first(verdict: VerdictRecord) -> str:
-    text = (verdict.review.reason or verdict.review.summary).strip() or "it gave no reason"
-    if verdict.model_verdict != verdict.verdict and verdict.downgrades:
-        text = "; ".join(verdict.downgrades)
+    overruled = verdict.model_verdict != verdict.verdict
+    text = (verdict.said if overruled else verdict.review.reason or verdict.said).strip() or "it gave no reason"
     return text if text.endswith((".", "!", "?")) else text + "."
 
 

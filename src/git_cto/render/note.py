@@ -36,7 +36,7 @@ def _one(record: Record) -> str:
     return _lines(
         " · ".join(parts),
         f"{engine_words(body.engine)}, effort {body.engine.effort}, {tokens_words(body.engine.tokens)} · {of}",
-        body.review.summary,
+        body.said,
         *(f"- {reason}" for reason in body.downgrades),
     )
 

@@ -140,20 +140,16 @@ def verdict_text(record: Record, style: Style) -> str:
     body = record.body
     assert isinstance(body, VerdictRecord)  # noqa: S101 -- what callers pass
     said = f"{SIGNS[body.verdict]} {body.verdict}"
-    summary = body.review.reason if body.verdict == "abort" and body.review.reason else body.review.summary
-    opening = filled(f"{said}   ", summary, 4).removeprefix(said)
+    overruled = body.model_verdict != body.verdict
+    opening = filled(f"{said}   ", body.review.summary if overruled else body.said, 4).removeprefix(said)
     lines = [style(said, _COLOURS[body.verdict], bold=True) + opening, ""]
     lines += [_task_review_line(one) for one in body.review.task_reviews]
     if body.review.task_reviews:
         lines.append("")
     for finding in body.open_findings:
         lines += filter(None, _finding_lines(finding))
-    if body.model_verdict != body.verdict:
-        lines.append(
-            wrapped(
-                f"Codex said {body.model_verdict}; git-cto says {body.verdict}: " + "; ".join(body.downgrades) + ".", 2
-            )
-        )
+    if overruled:
+        lines.append(wrapped(f"Codex said {body.model_verdict}; git-cto says {body.verdict}: {body.said}.", 2))
     if lines[-1]:
         lines.append("")
     cost = f"{engine_words(body.engine)} · {tokens_words(body.engine.tokens)} · {elapsed(body.engine.seconds)}"
@@ -219,7 +215,7 @@ def _log_line(record: Record, now: str, style: Style) -> str:
 def _log_words(body: Predicate) -> tuple[str, str, str]:
     """What a record is, in which colour, and what it says."""
     if isinstance(body, VerdictRecord):
-        return body.verdict, _COLOURS[body.verdict], f"round {body.round} {body.review.summary}"
+        return body.verdict, _COLOURS[body.verdict], f"round {body.round} {body.said}"
     if isinstance(body, PlanRecord):
         return "plan", "", f"{body.run} {body.plan.objective}"
     if isinstance(body, OverrideRecord):

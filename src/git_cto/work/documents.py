@@ -303,6 +303,7 @@ def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
     engine: EngineUse,
     artifact: str,
     notes: tuple[str, ...],
+    next_step: str,
 ) -> PlanDocument:
     """The document of a new plan."""
     return PlanDocument(
@@ -316,7 +317,7 @@ def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
         engine=engine,
         artifact=artifact or None,
         notes=notes,
-        next=f"git cto start {plan.in_order()[0].id}",
+        next=next_step,
     )
 
 

@@ -155,7 +155,7 @@ def _check_merges(workspace: Workspace, repository: Repository, run: Run, trunk:
     if paths:
         raise UsageError(
             f"This would conflict with cto/{run.id}/{TRUNK} in {_some(list(paths))}. Nothing has moved.",
-            f"git merge cto/{run.id}/{TRUNK}, resolve it, then git cto finish again",
+            f"git add --all && git commit -m WIP; git merge cto/{run.id}/{TRUNK}, resolve it, git cto finish again",
             code="conflict",
         )
 

@@ -8,9 +8,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto.gate.decision import Decision, Facts, decide
-from git_cto.model import VerdictRecord
+from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.repo.change import conflicts
 from git_cto.repo.git import changed_paths_meanwhile
+from git_cto.repo.runs import results
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
@@ -50,7 +51,29 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
     )
     facts = Facts(found.target, conflicting, _commits_since(workspace, found))
     decision = decide(found.change, facts, found.records, found.standing, found.policy)
-    return replace(decision, next_step=_merging(found)) if decision.allowed else decision
+    if not decision.allowed:
+        return decision
+    undone = _undone_since(workspace, found, decision)
+    if undone:
+        return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
+    return replace(decision, next_step=_merging(found))
+
+
+def _undone_since(workspace: Workspace, found: Survey, decision: Decision) -> list[str]:
+    """Tasks that were recorded as blocked or failed after the approval, which changes no file and yet the matter."""
+    verdict = decision.by.body if decision.by else None
+    plan = found.plan_record.body if found.plan_record else None
+    if not isinstance(verdict, VerdictRecord) or not isinstance(plan, PlanRecord) or found.run != verdict.run:
+        return []
+    if decision.by is None or decision.by.subject.head == found.head.commit:
+        return []  # nothing came after it
+    known = {(one.task_id, one.outcome) for one in verdict.results}
+    since = results(workspace.lens, plan.start, found.head.commit, verdict.run).values()
+    return [
+        f"{one.task_id} was recorded as {one.outcome}"
+        for one in since
+        if one.outcome != "done" and (one.task_id, one.outcome) not in known
+    ]
 
 
 def _merging(found: Survey) -> str:

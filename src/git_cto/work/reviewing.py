@@ -52,6 +52,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
         commands=prepared.outcomes,
         suspicions=prepared.suspicions,
         policy=found.policy,
+        results=brief.results,
     )
     body = _verdict(workspace, prepared, asked, given, judged)
     change = found.change

@@ -29,6 +29,7 @@ class Survey(Struct, frozen=True, kw_only=True):
     series: Series
     records: tuple[Record, ...]
     standing: Standing
+    base: str | None = None  # what the user named
 
     @property
     def plan_record(self) -> Record | None:
@@ -45,6 +46,7 @@ def survey(
     `target` takes the place of `base` where the caller knows better where the target stands. Raises `UsageError` and
     `ToolError` where the place does not allow to say what the change is.
     """
+    named = base
     found = head if isinstance(head, Head) else resolve_head(workspace.git, head, workspace.objects)
     of_branch = run_and_task(found.ref)
     run = run or (of_branch[0] if of_branch else None)
@@ -70,6 +72,7 @@ def survey(
         series=series,
         records=tuple(everything.values()),
         standing=standing(everything.values(), series, policy.rounds),
+        base=named,
     )
 
 

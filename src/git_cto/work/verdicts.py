@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from git_cto.errors import AbortedError, EscalatedError, UsageError
 from git_cto.gate.digests import plan_digest
 from git_cto.gate.rounds import in_order
-from git_cto.gate.rule import Judged, coverage_gaps, judge
+from git_cto.gate.rule import Judged, judge, way_out
 from git_cto.model import (
     CommandOutcome,
+    ContinueRecord,
     Record,
     VerdictRecord,
 )
@@ -66,9 +67,12 @@ def _same_question(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> list[R
     plan = plan_digest(brief.plan)
     tasks = {(one.task_id, one.outcome) for one in brief.results}
     exits = [(one.command, one.exit_code) for one in outcomes]
-    same = []
+    same: list[Record] = []
     for record in in_order(found.records):
         body = record.body
+        if isinstance(body, ContinueRecord) and body.series == found.series.name:
+            # A human said to go on: an abort of before then is no answer any more. A revise still is.
+            same = [one for one in same if isinstance(one.body, VerdictRecord) and one.body.verdict != "abort"]
         if (
             isinstance(body, VerdictRecord)
             and record.subject.change == found.change.id
@@ -100,6 +104,7 @@ def _rule_again(body: VerdictRecord, brief: Brief) -> Judged:
         commands=body.commands,
         suspicions=body.suspicions,
         policy=policy,
+        results=body.results,
     )
 
 
@@ -127,25 +132,28 @@ def next_step(done: Reviewed) -> str:
     run = f" {found.run}" if found.run else ""
     if done.verdict.verdict == "approve":
         touched = ", ".join(done.verdict.control_paths[:2])
-        return f"git cto override --reason TEXT (it changes {touched})" if touched else "git cto gate"
+        return f"git cto override --reason TEXT (it changes {touched})" if touched else f"git cto gate{_base(found)}"
     if done.after.escalated or done.after.aborted:
         return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
-    unseen = _unseen(done)
-    if unseen:
-        return unseen
+    beyond = way_out(done.verdict, found.policy)
+    if beyond:
+        return beyond
     if done.brief.plan is not None:
-        plan = current_plan(done.brief.plan, done.after)
-        first_to_fix = next(iter(feedback_of(plan, done.after)))
-        return f"git cto start {first_to_fix}, fix it, git cto finish -m SUMMARY, then git cto review"
+        return f"git cto start {_first_to_do(done)}, fix it, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"
 
 
-def _unseen(done: Reviewed) -> str:
-    """What to type where the reviewer would approve and only what it could not see, or was told, stands in the way."""
-    verdict, policy = done.verdict, done.brief.survey.policy
-    gaps = coverage_gaps(verdict.coverage, policy)
-    odd = [one for one in verdict.suspicions if one.bars]
-    if verdict.model_verdict != "approve" or len(gaps) + len(odd) < len(verdict.downgrades):
-        return ""
-    key = "[review] suspicious_ok" if odd else "[coverage] listed_ok"
-    return f"look at it yourself, then git cto override --reason TEXT (or {key} in the policy)"
+def _first_to_do(done: Reviewed) -> str:
+    """The first task in the plan's order that can be started and has something to be done."""
+    plan = current_plan(done.brief.plan, done.after) if done.brief.plan else None
+    tasks = plan.in_order() if plan else ()
+    asked = feedback_of(plan, done.after) if plan else {}
+    finished = {one.task_id for one in done.brief.results}
+    to_do = [task.id for task in tasks if task.id not in finished or task.id in asked]
+    ready = [task.id for task in tasks if task.id in to_do and finished.issuperset(task.depends_on)]
+    return (ready or to_do or [tasks[-1].id])[0]
+
+
+def _base(found: Survey) -> str:
+    """The option that says again what the user said."""
+    return f" --base {found.base}" if found.base else ""
