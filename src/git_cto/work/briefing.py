@@ -62,7 +62,7 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
     record = found.plan_record
     if record is not None and isinstance(record.body, PlanRecord):
         plan = current_plan(record.body.plan, found.standing)
-        done = _results(workspace, found, record.body.start)
+        done = _results(workspace, found, plan, record.body.start)
     elif found.run:
         raise UsageError(
             f"The ledger has no plan of the run {found.run!r}.", "git cto sync, if it was planned elsewhere"
@@ -90,7 +90,8 @@ def _messages(workspace: Workspace, found: Survey) -> str:
     return f"Commit messages of the change:\n{said[:LARGEST_CLAIM]}"
 
 
-def _results(workspace: Workspace, found: Survey, start: str) -> tuple[TaskResult, ...]:
-    by_task = results(workspace.lens, start, found.head.commit, found.run or "")
+def _results(workspace: Workspace, found: Survey, plan: Plan, start: str) -> tuple[TaskResult, ...]:
+    claimed = results(workspace.lens, start, found.head.commit, found.run or "")
+    by_task = {task: result for task, result in claimed.items() if plan.task(task)}  # of no task: says nothing
     hidden = secret_values(workspace.environ)
     return tuple(replace(one, summary=redacted(one.summary, hidden)[:2_000]) for one in by_task.values())
