@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.gate.digests import plan_digest
+from git_cto.gate.refusals import lifted_aborts, standing_refusal
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import coverage_gaps, judge, way_out
 from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from git_cto.gate.rounds import Standing
     from git_cto.model import Change, Target
 
+_OVERRULE = "git cto override --reason TEXT, or git cto review on its own branch"
 _STOPPED = "git cto continue --reason TEXT, then fix it and git cto review"
 _FIX = "fix it, then git cto review"
 
@@ -32,6 +34,7 @@ class Facts(Struct, frozen=True):
     target: Target
     conflicts: tuple[str, ...] = ()  # paths that conflict with the target
     commits_since: int | None = None  # commits after the last judged one, where that is an ancestor
+    run: str = ""  # the run whose branch is asked about
 
 
 class Decision(Struct, frozen=True):
@@ -65,7 +68,31 @@ def decide(
         )
     if not about:
         return _unjudged(change, facts, standing, policy)
-    return _by_latest(change, about, known, standing, policy)
+    decision = _by_latest(change, about, known, standing, policy)
+    if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
+        lifted = lifted_aborts(in_order(known))
+        against = _against(decision.by.body, standing_refusal(decision.by.body, about[:-1], lifted), facts, standing)
+        if any(isinstance(record.body, OverrideRecord) for record in about):
+            against = ()
+        if against:
+            return Decision(False, against, _OVERRULE, plan=decision.plan)
+    return decision
+
+
+def _against(
+    approval: VerdictRecord, refusal: Record | None, facts: Facts, standing: Standing | None
+) -> tuple[str, ...]:
+    """Why an approval that is sound in itself does not open the gate: a refusal stands, or a human's word is due."""
+    if refusal and isinstance(refusal.body, VerdictRecord):
+        return (
+            f"Exactly this change was refused before: {_first(refusal.body)}",
+            "An approval under another plan or name does not take that back.",
+        )
+    if facts.run and approval.run != facts.run:
+        return (f"It was approved without the plan of the run {facts.run}.",)
+    if _stopped(standing):
+        return ("Its series waits for a human: the last verdict was abort, or the rounds are used up.",)
+    return ()
 
 
 def _covers(record: Record, change: Change, target: Target) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -49,7 +50,7 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
         if found.change.base == found.target.commit
         else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
-    facts = Facts(found.target, conflicting, _commits_since(workspace, found))
+    facts = Facts(found.target, conflicting, _commits_since(workspace, found), found.run or "")
     decision = decide(found.change, facts, found.records, found.standing, found.policy)
     if not decision.allowed:
         return decision
@@ -81,7 +82,9 @@ def _merging(found: Survey) -> str:
     head, target = found.head, found.target
     if head.ref is None or head.ref == target.ref:
         return "git push"
-    return f"git switch {target.name} && git merge --no-ff {head.name}, or push it and open a pull request"
+    # What begins with a dash is no name to git, however it is quoted; and no branch that git makes begins so.
+    to, what = shlex.quote(target.name), shlex.quote(head.name)
+    return f"git switch {to} && git merge --no-ff {what}, or push it and open a pull request"
 
 
 def _commits_since(workspace: Workspace, found: Survey) -> int | None:

@@ -5,6 +5,7 @@ Nothing is recorded unless there is an answer that can be read; one code path le
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 
 from git_cto.answers import AnswerError, check_plan, read_review
 from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
-from git_cto.gate.rounds import standing
+from git_cto.gate.refusals import last_failure
+from git_cto.gate.rounds import in_order, standing
 from git_cto.gate.rule import Judged, judge
 from git_cto.model import (
     Digests,
@@ -44,17 +46,19 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     asked = ask(asker, prepared.question, _reader(brief), slot)
     clean = redact_all(msgspec.to_builtins(asked.value), secret_values(workspace.environ))
     given = _numbered(msgspec.convert(clean, Review), len(found.standing.verdicts) + 1)
+    # What failed in this very change counts until it is run again.
+    observed = prepared.outcomes or last_failure(in_order(found.about))
     judged = judge(
         given,
         plan=brief.plan,
         prior=found.standing.open_findings,
         coverage=prepared.view.coverage,
-        commands=prepared.outcomes,
+        commands=observed,
         suspicions=prepared.suspicions,
         policy=found.policy,
         results=brief.results,
     )
-    body = _verdict(workspace, prepared, asked, given, judged)
+    body = _verdict(workspace, dataclasses.replace(prepared, outcomes=observed), asked, given, judged)
     change = found.change
     subject = Subject(head=change.head, tree=change.tree, change=change.id, sha256=change.sha256)
     record = record_fitted(workspace, subject, body, change.raw)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_cto.errors import AbortedError, EscalatedError, UsageError
-from git_cto.gate.digests import plan_digest
+from git_cto.gate.refusals import asked, asked_for, is_new, lifted_aborts
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import Judged, judge, way_out
 from git_cto.model import (
     CommandOutcome,
-    ContinueRecord,
     Record,
     VerdictRecord,
 )
@@ -64,22 +63,18 @@ def standing_verdict(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> Revi
 
 def _same_question(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> list[Record]:
     found = brief.survey
-    plan = plan_digest(brief.plan)
-    tasks = {(one.task_id, one.outcome) for one in brief.results}
-    exits = [(one.command, one.exit_code) for one in outcomes]
+    question = asked(found.run, brief.plan, brief.results, outcomes)
+    ordered = in_order(found.records)
+    lifted = lifted_aborts(ordered)
     same: list[Record] = []
-    for record in in_order(found.records):
+    for record in ordered:
         body = record.body
-        if isinstance(body, ContinueRecord) and body.series == found.series.name:
-            # A human said to go on: an abort of before then is no answer any more. A revise still is.
-            same = [one for one in same if isinstance(one.body, VerdictRecord) and one.body.verdict != "abort"]
         if (
             isinstance(body, VerdictRecord)
             and record.subject.change == found.change.id
             and body.target == found.target.ref
-            and body.digests.plan == plan
-            and {(one.task_id, one.outcome) for one in body.results} == tasks
-            and (not exits or [(one.command, one.exit_code) for one in body.commands] == exits)
+            and record.id not in lifted
+            and not is_new(question, asked_for(body))
             and _still_holds(body, brief)
         ):
             same.append(record)
@@ -90,6 +85,8 @@ def _still_holds(body: VerdictRecord, brief: Brief) -> bool:
     """Refusals stick; an approval does so only while today's policy would take it."""
     if body.verdict != "approve":
         return True
+    if asked_for(body).run != (brief.survey.run or ""):
+        return False  # judged without this plan, or by another one
     allowed = brief.survey.policy.review.allowed_models
     return (allowed is None or body.engine.model in allowed) and _rule_again(body, brief).verdict == "approve"
 
