@@ -7,6 +7,7 @@ change is shown, and as what text, is `repo.patch`'s business.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError, ToolError, UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from git_cto.repo.objects import Objects
 
 _FEW = 20  # commits
+_NO_NAMES = frozenset((b"", b".", b"..", b".git"))  # in lower case; git itself would never write them
 RAW_OPTIONS = ("-r", "--raw", "--no-abbrev", "--no-renames", "-z", "--ignore-submodules=none")
 
 
@@ -96,12 +98,7 @@ def identify(lens: Lens, base: str, head: str) -> Change:
         raise missing_object(head)
     raw = done.stdout
     files = tuple(_parse(raw))
-    if len({file.path for file in files}) != len(files):
-        raise GitError(
-            "A tree of this change names one path twice, so what it says is not well defined.",
-            "git fsck",
-            code="malformed_tree",
-        )
+    _refuse_malformed([file.path for file in files])
     return Change(
         id=blob_id(raw, lens.place.object_format),
         sha256=hashlib.sha256(raw).hexdigest(),
@@ -111,6 +108,27 @@ def identify(lens: Lens, base: str, head: str) -> Change:
         raw=raw,
         files=files,
     )
+
+
+def _refuse_malformed(paths: Sequence[bytes]) -> None:
+    """Raises `GitError` where trees were made by hand so that what git says of them is about something else.
+
+    git compares two trees by walking along both, and takes for granted that they are sorted: where one is not, it
+    names one path twice, or lists files in an order that a tree made of them would not have.
+    """
+    for path in paths:
+        if any(part.lower() in _NO_NAMES for part in path.split(b"/")):
+            raise GitError(
+                f"A tree of this change has the path {path.decode('utf-8', 'replace')!a}, which no file can have.",
+                "git fsck",
+                code="malformed_tree",
+            )
+    if any(one >= other for one, other in itertools.pairwise(paths)):
+        raise GitError(
+            "A tree of this change names one path twice or is not sorted, so what it says is not well defined.",
+            "git fsck",
+            code="malformed_tree",
+        )
 
 
 def blob_id(content: bytes, object_format: str) -> str:

@@ -7,9 +7,11 @@ what was not shown bars an approval is decided in `gate.rule`.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from git_cto.errors import GitError
 from git_cto.model import Coverage, CoverageStatus, FileChange, FileCoverage
 from git_cto.repo.change import blobs_of
 from git_cto.repo.git import git_error
@@ -50,6 +52,18 @@ _LFS_LARGEST = 1024
 _LONGEST_LINK = 500  # bytes of a link's target that are shown
 _SYMLINK, _SUBMODULE, _ABSENT = "120000", "160000", "000000"
 _NEXT = b"\ndiff --git "
+_UNUSUAL = re.compile(rb"[^ !#-\[\]-~]")
+_ESCAPES = {
+    b"\a": b"\\a",
+    b"\b": b"\\b",
+    b"\t": b"\\t",
+    b"\n": b"\\n",
+    b"\v": b"\\v",
+    b"\f": b"\\f",
+    b"\r": b"\\r",
+    b'"': b'\\"',
+    b"\\": b"\\\\",
+}
 
 
 @dataclass(frozen=True)
@@ -248,7 +262,31 @@ def _sections(
         # let everything in that folder in.
         old = lens.tree(b"".join(_entry(one.old_mode, one.old_oid, one.path) for one in wanted))
         new = lens.tree(b"".join(_entry(one.new_mode, one.new_oid, one.path) for one in wanted))
-    yield from zip(wanted, _rendered(lens, old, new, largest), strict=True)
+    rendered = _rendered(lens, old, new, largest)
+    for file in wanted:
+        section = next(rendered, b"")
+        # Out of step, one file's text would be looked at under the name of another.
+        if section is not None and not section.startswith(_header(file.path)):
+            raise _out_of_step()
+        yield file, section
+    if next(rendered, b"") != b"":
+        raise _out_of_step()
+
+
+def _out_of_step() -> GitError:
+    return GitError("git's patch of this change is not about the files it lists.", "git fsck", code="malformed_tree")
+
+
+def _header(path: bytes) -> bytes:
+    """How the section of a path begins."""
+    return b"diff --git " + _quoted(b"a/" + path) + b" " + _quoted(b"b/" + path) + b"\n"
+
+
+def _quoted(path: bytes) -> bytes:
+    """A path as git writes it with core.quotePath."""
+    if not _UNUSUAL.search(path):
+        return path
+    return b'"' + _UNUSUAL.sub(lambda found: _ESCAPES.get(found[0]) or b"\\%03o" % ord(found[0]), path) + b'"'
 
 
 def _entry(mode: str, oid: str, path: bytes) -> bytes:
