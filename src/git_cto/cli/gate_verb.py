@@ -29,6 +29,8 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
         shell.document(gate_document(gated))
     extra = "unsigned: trusted as a record of this machine" if decision.allowed and trust == "local" else ""
     shell.say(gate_text("open" if decision.allowed else "closed", decision.reasons, extra, shell.style))
+    if not gated.survey.target.found_at.startswith(("refs/heads/", "refs/remotes/origin/")):
+        shell.notes((f"compared with {gated.survey.target.found_at.removeprefix('refs/remotes/')}",))
     if gated.uncommitted:
         shell.note(f"note: {uncommitted_words(gated.uncommitted)} and not part of this")
     if decision.next_step:

@@ -6,6 +6,7 @@ Full ref names are tried before git's own guesses, so that a tag or an odd branc
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -62,38 +63,84 @@ def resolve_target(git: Git, name: str | None, configured: str | None) -> Target
     """The branch a change is meant for, and the commit it stands at.
 
     `name` is the user's --base, `configured` the value of `cto.base`; else the remote's default branch, `main` or
-    `master`. The commit is that of the remote-tracking branch where there is one, else of the local branch.
+    `master`. Where one of them names a remote, the commit is that of its remote-tracking branch and no other. Else it
+    is origin's where there is one, then the only remote's that has the branch, then the local branch's. Which of
+    several remotes is meant is never guessed.
     """
-    said = configured if name is None else name
-    branch, found = _default_branch(git) if said is None else (_branch_of(git, said), {})
+    remote, branch, found = _meant(git, name, configured)
     found = found or git.refs(HEADS + branch, f"{REMOTES}*/{branch}")
-    remotes = [ref for ref in found if ref.startswith(REMOTES) and ref.split("/", 3)[3:] == [branch]]
-    chosen = f"{REMOTES}origin/{branch}" if f"{REMOTES}origin/{branch}" in remotes else next(iter(remotes), None)
-    at = chosen or HEADS + branch
+    at = f"{REMOTES}{remote}/{branch}" if remote else _found_at(git, branch, found)
+    if remote and at not in found:  # a remote whose name has slashes
+        found = git.refs(at)
     if at not in found:
         where = " (git config cto.base)" if configured and name is None else ""
-        raise UsageError(f"There is no branch {branch!r} to compare with{where}.", "name it with --base, or git fetch")
+        which = f"{remote}/{branch}" if remote else branch
+        raise UsageError(f"There is no branch {which!r} to compare with{where}.", "name it with --base, or git fetch")
     return Target(ref=HEADS + branch, commit=found[at], found_at=at)
 
 
 def target_ref(git: Git, name: str | None, configured: str | None) -> str:
     """The full ref of the branch a change is meant for, whether or not it is known here where it stands."""
-    said = configured if name is None else name
-    return HEADS + (_default_branch(git)[0] if said is None else _branch_of(git, said))
+    return HEADS + _meant(git, name, configured)[1]
 
 
-def _branch_of(git: Git, said: str) -> str:
-    """The branch name in `main`, `refs/heads/main`, `origin/main` or `refs/remotes/origin/main`."""
+def _meant(git: Git, name: str | None, configured: str | None) -> tuple[str, str, dict[str, str]]:
+    """The remote ("" where none is named) and the branch that are meant, and the refs found by the way, if any."""
+    if name is None and configured is None:
+        return ("", *_default_branch(git))
+    if name is None or configured is None:
+        return *_named(git, name or configured or ""), {}
+    remote, branch = _named(git, name)
+    if not remote and configured.endswith("/" + branch):
+        usual = _named(git, configured)  # whose main is meant was said once and for all
+        remote = usual[0] if usual[1] == branch else ""
+    return remote, branch, {}
+
+
+def _found_at(git: Git, branch: str, found: dict[str, str]) -> str:
+    """The ref that tells where a branch stands of which no remote is named."""
+    of = {ref.split("/", 3)[2]: ref for ref in found if ref.startswith(REMOTES) and ref.split("/", 3)[3:] == [branch]}
+    if "origin" in of:
+        return of["origin"]
+    if len(of) > 1:
+        tracked = git.config(f"branch.{branch}.remote")
+        if tracked in of:
+            return of[tracked]
+        raise UsageError(
+            f"Several remotes have a branch {branch!r}: {', '.join(sorted(of))}.",
+            "say whose is meant: " + " or ".join(f"--base {shlex.quote(f'{one}/{branch}')}" for one in sorted(of)),
+        )
+    return next(iter(of.values()), HEADS + branch)
+
+
+def _named(git: Git, said: str) -> tuple[str, str]:
+    """Remote ("" where none is named) and branch in `main`, `refs/heads/main`, `up/main` or `refs/remotes/up/main`."""
     if said.startswith(HEADS):
-        return said.removeprefix(HEADS)
+        return "", said.removeprefix(HEADS)
     if said.startswith(REMOTES):
-        return said.removeprefix(REMOTES).partition("/")[2]
+        return _split(git, said.removeprefix(REMOTES))
     if said.startswith(("refs/", "-")) or not said.strip():
         raise UsageError(f"{said!r} is no branch.", "name a branch, e.g. --base main")
+    if "/" not in said:
+        return "", said
     found = git.refs(HEADS + said, REMOTES + said)
-    if HEADS + said not in found and REMOTES + said in found:
-        return said.partition("/")[2]
-    return said
+    if HEADS + said in found:
+        return "", said
+    if REMOTES + said in found or any(said.startswith(remote + "/") for remote in _remotes(git)):
+        return _split(git, said)  # never another remote's branch that is called like that
+    return "", said
+
+
+def _split(git: Git, said: str) -> tuple[str, str]:
+    """Remote and branch in `up/main`; the name of a remote may have slashes itself."""
+    known = [remote for remote in _remotes(git) if said.startswith(remote + "/")] if said.count("/") > 1 else []
+    remote = max(known, key=len, default=said.partition("/")[0])
+    return remote, said[len(remote) + 1 :]
+
+
+def _remotes(git: Git) -> set[str]:
+    """The names of the configured remotes."""
+    return {key.removeprefix("remote.").rpartition(".")[0] for key in git.configs("remote.")} - {""}
 
 
 def _default_branch(git: Git) -> tuple[str, dict[str, str]]:

@@ -170,6 +170,7 @@ class GateDocument(Struct, frozen=True, kw_only=True):
     head: str
     target: str
     target_commit: str
+    target_from: str
     change: str
     series: str
     trust: Literal["local", "signed"]
@@ -294,6 +295,11 @@ def _fields(value: Struct) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
+def _writable(text: str) -> str:
+    """The text as JSON can hold it: names of git are bytes, and what of them is no UTF-8 is written in hex."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
     record: Record,
     run: str,
@@ -399,16 +405,17 @@ def gate_document(gated: Gated) -> GateDocument:
     found, decision = gated.survey, gated.decision
     return GateDocument(
         allowed=decision.allowed,
-        reasons=decision.reasons,
+        reasons=tuple(_writable(reason) for reason in decision.reasons),
         head=found.change.head,
-        target=found.target.ref,
+        target=_writable(found.target.ref),
         target_commit=found.target.commit,
+        target_from=_writable(found.target.found_at),
         change=found.change.id,
         series=found.series.name,
         trust=found.policy.gate.trust,
         record=decision.by.id if decision.by else None,
         uncommitted=gated.uncommitted,
-        next=decision.next_step,
+        next=_writable(decision.next_step),
     )
 
 
