@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 
 import pytest
 
@@ -222,3 +224,34 @@ def test_a_branch_name_that_is_not_utf8_can_be_judged(world: World) -> None:
     done = world.reviewed()
     assert (done.code, done.json["head"], done.json["series"]) == (0, commit, "branch/refs/heads/caf\\xe9"), done.text
     assert world.cto("gate").code == 0
+
+
+def test_a_branch_name_that_is_not_utf8_fits_into_the_gates_document(world: World) -> None:
+    commit = _change(world, "refs/heads/topic")
+    packed = world.path / ".git" / "packed-refs"
+    main = world.head
+    packed.write_bytes(
+        b"# pack-refs with: peeled fully-peeled sorted \n" + f"{commit} refs/heads/".encode() + b"caf\xe9\n"
+    )
+    world.write(".git/HEAD", b"ref: refs/heads/caf\xe9\n")
+    world.git("reset", "-q", "--hard")
+    done = world.cto("gate", "--json")
+    assert (done.code, done.json["head"], done.json["series"]) == (1, commit, "branch/refs/heads/caf\\xe9"), done.text
+    assert world.reviewed().code == 0
+    assert "git merge --no-ff 'caf\\xe9'" in world.cto("gate", "--json").json["next"]
+    world.git("update-ref", "HEAD", main)
+    assert "caf\\xe9" in world.cto("gate", "--json").json["reasons"][0]
+
+
+@pytest.mark.parametrize("name", ["$(id>ran)", "a;id>ran", "a'b"])
+def test_a_step_that_names_an_odd_branch_can_be_pasted(world: World, name: str) -> None:
+    _change(world, f"refs/heads/{name}")
+    _check_out(world, f"refs/heads/{name}")
+    assert world.reviewed().code == 0
+    step = world.cto("gate", "--json").json["next"].partition(", or ")[0]
+    assert shlex.split(step, comments=True)[-1] == name
+    world.git("symbolic-ref", "HEAD", "refs/heads/main")
+    world.git("reset", "-q", "--hard")
+    subprocess.run(["/bin/sh", "-c", step], cwd=world.path, check=True, capture_output=True)
+    assert not (world.path / "ran").exists()
+    assert world.git("show", "HEAD:app.py") == TWO.strip()

@@ -82,7 +82,6 @@ def _merging(found: Survey) -> str:
     head, target = found.head, found.target
     if head.ref is None or head.ref == target.ref:
         return "git push"
-    # What begins with a dash is no name to git, however it is quoted; and no branch that git makes begins so.
     to, what = shlex.quote(target.name), shlex.quote(head.name)
     return f"git switch {to} && git merge --no-ff {what}, or push it and open a pull request"
 
