@@ -1,4 +1,4 @@
-"""Looks for text in added lines that is meant to deceive a reader or to steer a reviewing model. Pure.
+"""Looks for text in added lines and new names that is meant to deceive a reader or to steer a reviewing model. Pure.
 
 It cannot find every attempt; it makes the plain ones cost a human's look.
 """
@@ -48,6 +48,14 @@ def suspicions(path: str, patch: str) -> list[Suspicion]:
         for number, line in added_lines(patch)
         for what, bars in _of_line(line)
     ]
+
+
+def name_suspicions(path: str, text: str) -> list[Suspicion]:
+    """What is suspicious in the name of a new file: `path` is the name for people, `text` the name as it is.
+
+    A name has no line; it is said to be at the first one.
+    """
+    return [Suspicion(path=path, line=1, what=f"has a name that {what}", bars=bars) for what, bars in _of_line(text)]
 
 
 def _of_line(line: str) -> Iterator[tuple[str, bool]]:

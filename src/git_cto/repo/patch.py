@@ -50,7 +50,7 @@ _READ = 1 << 16  # bytes of patch at a time
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_LARGEST = 1024
 _LONGEST_LINK = 500  # bytes of a link's target that are shown
-_SYMLINK, _SUBMODULE, _ABSENT = "120000", "160000", "000000"
+_PLAIN, _SYMLINK, _SUBMODULE, _ABSENT = "100644", "120000", "160000", "000000"
 _NEXT = b"\ndiff --git "
 _UNUSUAL = re.compile(rb"[^ !#-\[\]-~]")
 _ESCAPES = {
@@ -106,8 +106,8 @@ def view(
 ) -> View:
     """Renders a change within `max_bytes` of patch and new content (UTF-8 bytes).
 
-    `summarise` tells which files are only counted, `may_be_unseen` which ones that cannot be shown may pass: a file
-    too large to be read is listed if it is one of them, and else omitted.
+    `summarise` tells which files are only counted, where they are not and were not executable; `may_be_unseen` which
+    ones that cannot be shown may pass: a file too large to be read is listed if it is one of them, and else omitted.
 
     Patches come first, in the change's order: a file whose patch does not fit any more is omitted. What is left of
     the budget goes to the new content of modified files, the smallest first.
@@ -185,6 +185,8 @@ def _classify(
     may_be_unseen: Callable[[str], bool],
 ) -> _Kind:
     modes = {file.old_mode, file.new_mode}
+    # What can be run is no lock file, whatever it is called.
+    counted = modes <= {_PLAIN, _ABSENT} and summarise(file.name)
     if _SUBMODULE in modes:
         return _Kind("listed", f"submodule, {file.old_oid[:12]} -> {file.new_oid[:12]}")
     if _SYMLINK in modes:
@@ -193,13 +195,13 @@ def _classify(
     span = " -> ".join(f"{side.size:,}" for side in sides) + " bytes"
     status: CoverageStatus = "full"
     reason = ""
-    if max(side.size for side in sides) > LARGEST_BLOB and not summarise(file.name):
+    if max(side.size for side in sides) > LARGEST_BLOB and not counted:
         status, reason = "listed" if may_be_unseen(file.name) else "omitted", f"too large to be read, {span}"
     elif not all(side.text for side in sides):
         status, reason = "listed", f"binary, {span}"
     elif any(side.lfs for side in sides):
         status, reason = "listed", "LFS pointer"
-    elif summarise(file.name):
+    elif counted:
         status, reason = "summarised", span
     elif sum(side.lines for side in sides) > MOST_LINES:
         status, reason = "omitted", f"too many lines to compare, {span}"

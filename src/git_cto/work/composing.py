@@ -10,14 +10,14 @@ from git_cto.answers import review_schema
 from git_cto.errors import InconclusiveError, PolicyError
 from git_cto.gate.globs import matches
 from git_cto.gate.policy import GUIDELINES, LARGEST_REQUEST
-from git_cto.gate.suspicion import suspicions
+from git_cto.gate.suspicion import name_suspicions, suspicions
 from git_cto.model import (
     CommandOutcome,
     Suspicion,
 )
 from git_cto.prompts import instructions
 from git_cto.render.words import counted
-from git_cto.repo.patch import View, view
+from git_cto.repo.patch import Shown, View, view
 from git_cto.work.asking import Asker
 from git_cto.work.briefing import Brief
 from git_cto.work.planning import first
@@ -73,7 +73,7 @@ def compose(
         may_be_unseen=lambda path: matches(path, policy.coverage.listed_ok),
     )
     _refuse_too_large(shown)
-    odd = [one for file in shown.files if file.patch for one in suspicions(file.file.name, file.patch)]
+    odd = [one for file in shown.files for one in _suspicions(file)]
     # What bars an approval comes first, so that harmless oddities cannot push it out of what is kept.
     odd.sort(key=lambda one: (matches(one.path, policy.review.suspicious_ok), not one.bars))
     odd = odd[:LARGEST_SUSPICION]
@@ -117,6 +117,13 @@ def compose(
         suspicions=tuple(odd),
         marker=fence.marker,
     )
+
+
+def _suspicions(shown: Shown) -> list[Suspicion]:
+    """What is odd about a file: the name of a new one (the reviewer reads it even where no text is shown), its text."""
+    file = shown.file
+    named = name_suspicions(file.name, file.text) if file.status == "A" else []
+    return named + (suspicions(file.name, shown.patch) if shown.patch else [])
 
 
 def _guidelines(workspace: Workspace, found: Survey) -> dict[str, str]:
