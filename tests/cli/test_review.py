@@ -142,8 +142,8 @@ def test_head_base_and_run_are_named(world: World) -> None:
     said = world.reviewed("--head", "elsewhere", "--base", "release")
     assert said.code == 0, said.text
     assert (said.json["head"], said.json["target"], said.json["run"]) == (elsewhere, "refs/heads/release", None)
-    said = world.reviewed("--head", elsewhere)
-    assert said.json["series"] == f"commit/{elsewhere}"
+    said = world.reviewed("--head", elsewhere)  # the tip of a branch is that branch, by whatever name
+    assert said.json["series"] == "branch/refs/heads/elsewhere"
     assert world.git("branch", "--show-current") == "main"
 
 

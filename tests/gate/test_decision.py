@@ -103,8 +103,21 @@ def test_an_approval_of_another_round_or_series_opens_as_well() -> None:
     assert decision(record(a_verdict(series="run/other-123abc", run="other-123abc", round=4))).allowed
 
 
-def test_a_later_approval_opens_after_a_refusal() -> None:
-    assert decision(record(a_verdict(verdict="revise"), "r"), record(a_verdict(time=at(1)), "a")).allowed
+def test_a_later_approval_opens_after_a_refusal_that_was_disputed_or_observed_anew() -> None:
+    refusal = record(a_verdict(verdict="revise"), "r")
+    assert decision(refusal, record(a_verdict(time=at(1), dispute="It is right"), "a")).allowed
+    assert decision(refusal, record(a_verdict(time=at(1), commands=(ran(0),)), "a")).allowed
+
+
+def test_a_later_approval_of_the_same_question_does_not_take_a_refusal_back() -> None:
+    said = decision(record(a_verdict(verdict="revise"), "r"), record(a_verdict(time=at(1)), "a"))
+    assert not said.allowed
+    assert said.reasons[0].startswith("Exactly this change was refused before: ")
+
+
+def test_an_approval_in_another_run_does_not_take_a_refusal_back() -> None:
+    refusal = record(a_verdict(verdict="revise"), "r")
+    assert not decision(refusal, record(a_verdict(time=at(1), run="other-3f2a1c", commands=(ran(0),)), "a")).allowed
 
 
 def test_small_findings_and_excused_files_do_not_close() -> None:

@@ -35,6 +35,7 @@ class Facts(Struct, frozen=True):
     conflicts: tuple[str, ...] = ()  # paths that conflict with the target
     commits_since: int | None = None  # commits after the last judged one, where that is an ancestor
     run: str = ""  # the run whose branch is asked about
+    series: str = ""  # what its rounds are counted in
 
 
 class Decision(Struct, frozen=True):
@@ -90,7 +91,7 @@ def _against(
         )
     if facts.run and approval.run != facts.run:
         return (f"It was approved without the plan of the run {facts.run}.",)
-    if _stopped(standing):
+    if _stopped(standing) and facts.series not in {"", approval.series}:
         return ("Its series waits for a human: the last verdict was abort, or the rounds are used up.",)
     return ()
 

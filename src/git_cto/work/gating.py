@@ -50,7 +50,7 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
         if found.change.base == found.target.commit
         else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
-    facts = Facts(found.target, conflicting, _commits_since(workspace, found), found.run or "")
+    facts = Facts(found.target, conflicting, _commits_since(workspace, found), found.run or "", found.series.name)
     decision = decide(found.change, facts, found.records, found.standing, found.policy)
     if not decision.allowed:
         return decision
