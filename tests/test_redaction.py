@@ -7,6 +7,7 @@ import json
 import re
 import string
 import unicodedata
+import urllib.parse
 
 import pytest
 from hypothesis import example, given
@@ -65,6 +66,11 @@ FORMS = {
     "base64 for addresses": base64.urlsafe_b64encode(SECRET.encode()).decode(),
     "base64 without padding": base64.b64encode(SECRET.encode()).decode().rstrip("="),
     "base64 by way of echo": base64.b64encode(f"{SECRET}\n".encode()).decode(),
+    "hexadecimal": SECRET.encode().hex(),
+    "hexadecimal in capitals": SECRET.encode().hex().upper(),
+    "for addresses": urllib.parse.quote(SECRET, safe=""),
+    "for paths of addresses": urllib.parse.quote(SECRET),
+    "escaped throughout": "".join(f"%{byte:02x}" for byte in SECRET.encode()),
 }
 
 
@@ -74,6 +80,25 @@ def test_a_secret_is_hidden_in_every_form(form: str, text: str) -> None:
     hidden = redacted(text.format(form), secret_values({"X_TOKEN": SECRET}))
     assert form not in hidden
     assert re.sub("=*", "", hidden) == re.sub("=*", "", text.format(HIDDEN))
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "TOKEN="])
+@pytest.mark.parametrize("width", [76, 20])
+def test_a_secret_within_something_encoded_is_hidden_wherever_it_begins_and_breaks(before: str, width: int) -> None:
+    code = base64.b64encode(f"{before}{SECRET}\nHOME=/home/ada\n".encode()).decode()
+    wrapped = "\n".join(code[at : at + width] for at in range(0, len(code), width))
+    hidden = redacted(wrapped, secret_values({"X_TOKEN": SECRET}))
+    left = "".join(hidden.split(HIDDEN)[0].split())
+    assert HIDDEN in hidden
+    assert len(left) <= len(before) * 8 // 6 + 1
+    grouped = SECRET.encode().hex(" ")
+    assert redacted(grouped, secret_values({"X_TOKEN": SECRET})) == HIDDEN
+
+
+def test_object_ids_and_names_of_settings_are_no_secrets_unless_they_are_called_so() -> None:
+    for oid in ("0123456789" * 4, "0123456789abcdef" * 4):
+        assert secret_values({"CACHE_KEY": oid, "GIT_CONFIG_KEY_0": "core.hooksPath"}) == ()
+        assert oid in secret_values({"DATADOG_API_KEY": oid})
 
 
 @pytest.mark.parametrize("between", ["\u200b", "\u2060", "\u00ad", "\x00", "\U000e0041", "\u202e"])
@@ -177,6 +202,7 @@ def test_a_key_that_begins_in_one_text_hides_nothing_of_what_follows_in_words() 
     "text",
     [
         *("-----BEGIN PRIVATE KEY-----" * 900, "sk-a1" * 5_000, "eyJ-" * 5_000, "sk-" + "a-" * 10_000),
+        *("-----BEGIN PRIVATE KEY-----" * 20_000, "sk-" * 200_000, "-----BEGIN RSA PRIVATE KEY-----\n" * 20_000),
         *("xoxb-" * 5_000, "-----BEGIN " + "A " * 9_000, "github_pat_" * 3_000),
     ],
 )
