@@ -1,15 +1,18 @@
 """Runs verification commands in a clean worktree of their own, limited in time and without keys in the environment.
 
 Commands come from a plan or a policy, so a person has to agree before they run (that is asked at the edge). They run
-with the rights of the user: a clean worktree is not a sandbox.
+with the rights of the user: a clean worktree is not a sandbox. On Linux they cannot read our own environment or memory
+through /proc (root can, and the shell that we were called from is as readable as ever).
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 _GRACE = 3.0  # seconds between TERM and KILL
 KEPT_OUTPUT = 1_000  # characters of the end of a command's output
+_HELD_OUTPUT = 64 * 1024  # bytes of the end that are held in memory, so that secrets are seen whole
+_PR_SET_DUMPABLE = 4  # of <sys/prctl.h>
 _PASSED_ON = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TERM", "TMPDIR", "TZ", "CI"),
@@ -46,6 +51,7 @@ def verify(
         return ()
     environ = {name: value for name, value in workspace.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
     hidden = secret_values(workspace.environ)
+    close_proc()
     with worktree(workspace.git, head) as folder:
         return tuple(_run(command, folder, environ, timeout, told, hidden) for command in commands)
 
@@ -59,7 +65,7 @@ def _run(
     hidden: Sequence[str],
 ) -> CommandOutcome:
     told(f"running {printable(command)}")
-    output: list[str] = []
+    output = bytearray()
     began = time.monotonic()
     exit_code: int | None
     try:
@@ -74,14 +80,40 @@ def _run(
         ).code
     except process.ProgramTimeoutError:
         exit_code = None
-    said = redacted(printable("".join(output), lines=True), hidden)[-KEPT_OUTPUT:]  # half a secret would not be found
+    text = printable(output.decode("utf-8", "replace"), lines=True)
+    if len(output) >= _HELD_OUTPUT:
+        text = _without_half(text, hidden)
+    said = redacted(text, hidden)[-KEPT_OUTPUT:]  # cut afterwards: half a secret would not be found
     return CommandOutcome(command=command, exit_code=exit_code, seconds=round(time.monotonic() - began, 1), output=said)
 
 
-def _keep(output: list[str], line: bytes) -> None:
-    output.append(line.decode("utf-8", "replace") + "\n")
-    if len(output) > 400:
-        del output[:200]
+def _keep(output: bytearray, line: bytes) -> None:
+    """Adds a line, and forgets all but the end: memory is bounded, whatever is printed."""
+    output += line[-_HELD_OUTPUT:]
+    output += b"\n"
+    del output[:-_HELD_OUTPUT]
+
+
+def _without_half(text: str, hidden: Sequence[str]) -> str:
+    """The text without the end of a secret at its beginning, where the output was cut."""
+    for secret in hidden:
+        for length in range(len(secret) - 1, 3, -1):
+            if text.startswith(secret[-length:]):
+                return text[length:]
+    return text
+
+
+def close_proc() -> None:
+    """Lets no other process of this user read /proc/<our pid>/environ, where our keys are. Root still can.
+
+    What we run is as it was: a program that is started anew can be read again. Does nothing where there is no prctl.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415 -- start-up: only where commands run
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 @contextmanager
@@ -98,9 +130,18 @@ def worktree(git: Git, commit: str) -> Iterator[Path]:
         if made.returncode != 0:
             said = made.stderr.decode("utf-8", "replace").strip().splitlines()
             raise ToolError(
-                f"No worktree for the verification: {said[-1] if said else 'git failed'}.", "git worktree prune"
+                f"No worktree for the verification: {said[-1] if said else 'git failed'}.", "git worktree list"
             )
         yield folder
     finally:
         git.polite("worktree", "remove", "--force", "--force", str(folder))
-        git.polite("worktree", "prune")
+        shutil.rmtree(folder, ignore_errors=True)
+        _forget(git, folder)
+
+
+def _forget(git: Git, folder: Path) -> None:
+    """Removes what git may still hold of this worktree, and of no other: one that is not there may be unmounted."""
+    held = Path(git.place.common_dir, "worktrees", folder.name)
+    with suppress(OSError, ValueError):
+        if Path((held / "gitdir").read_text(encoding="utf-8").strip()) == folder / ".git":
+            shutil.rmtree(held, ignore_errors=True)
