@@ -66,14 +66,23 @@ class Place(Struct, frozen=True, kw_only=True):
         return "0" * self.oid_length
 
 
+# Takes a folder for a repository only if it is named .git, is linked to by one, or is named in GIT_DIR.
+_NO_BARE = ("-c", "safe.bareRepository=explicit")
+
+
 def discover(cwd: str, environ: Mapping[str, str]) -> Place:
     """Finds the repository that git itself would use in `cwd`, worktrees and GIT_DIR included.
 
-    Raises `UsageError` outside of a repository.
+    Raises `UsageError` outside of a repository, and in what looks like one in the middle of a worktree: a change can
+    bring a folder with a HEAD and a config of its own, whose settings would name commands to run.
     """
     asked = ["--absolute-git-dir", "--git-common-dir", "--show-object-format", "--is-shallow-repository"]
-    argv = ["git", "rev-parse", "--path-format=absolute", *asked, "--is-bare-repository", "--show-toplevel"]
-    done = run_git(argv, cwd=cwd, env={**environ, "LC_ALL": "C"})
+    argv = ["rev-parse", "--path-format=absolute", *asked, "--is-bare-repository", "--show-toplevel"]
+    env = {**environ, "LC_ALL": "C"}
+    done = run_git(["git", *_NO_BARE, *argv], cwd=cwd, env=env)
+    if _is_bare_refusal(done.stderr):
+        _refuse_embedded(cwd, env)
+        done = run_git(["git", *argv], cwd=cwd, env=env)
     lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
     if len(lines) < len(asked) + 2:
         raise _no_repository(cwd, done.stderr.decode("utf-8", "replace"))
@@ -86,6 +95,47 @@ def discover(cwd: str, environ: Mapping[str, str]) -> Place:
         worktree=worktree,
         object_format=lines[2],
         shallow=lines[3] == "true",
+    )
+
+
+def _is_bare_refusal(stderr: bytes) -> bool:
+    return b"cannot use bare repository" in stderr
+
+
+def _refuse_embedded(cwd: str, env: Mapping[str, str]) -> None:
+    """Raises unless the bare repository that `cwd` is in lies outside of every worktree, or in a .git folder."""
+    found = folder = _git_dir(cwd, env)
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        asked = ["--absolute-git-dir", "--git-common-dir", "--show-toplevel"]
+        argv = ["git", *_NO_BARE, "rev-parse", "--path-format=absolute", *asked]
+        done = run_git(argv, cwd=folder, env=env)
+        if _is_bare_refusal(done.stderr):
+            folder = _git_dir(folder, env)
+            continue
+        lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
+        if b"not a git repository" in done.stderr or (done.returncode != 0 and len(lines) > 2):
+            return  # nothing around it, or a repository that has no worktree
+        if done.returncode != 0:
+            raise _embedded(found)
+        if not any(os.path.commonpath([found, os.path.realpath(own)]) == os.path.realpath(own) for own in lines[:2]):
+            raise _embedded(found, lines[2])
+        return
+
+
+def _git_dir(cwd: str, env: Mapping[str, str]) -> str:
+    done = run_git(["git", "rev-parse", "--absolute-git-dir"], cwd=cwd, env=env)
+    if done.returncode != 0:
+        raise _embedded(cwd)
+    return os.path.realpath(done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n"))
+
+
+def _embedded(found: str, worktree: str = "") -> UsageError:
+    around = f"inside of the worktree {worktree}" if worktree else "that git cannot look around"
+    return UsageError(
+        f"{found} looks like a bare repository {around}: a change may have brought it, so it is not used.",
+        f"{f'cd {worktree}, or ' if worktree else ''}git --git-dir={found} cto ..., if it is yours",
+        code="embedded_repository",
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import git as gitpython
 
 from git_cto.errors import GitError, UsageError
-from git_cto.repo.git import changed_paths, git_error
+from git_cto.repo.git import changed_paths, discover, git_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,27 +40,28 @@ class Repository:
             )
         self._git = git
         self.worktree = git.place.worktree
-        try:
-            self._repo = gitpython.Repo(self.worktree)
-        except gitpython.InvalidGitRepositoryError as error:
-            raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status") from error
-        self._repo.git.update_environment(**git.polite_environment(), **_here(git))
+        environment = {**git.polite_environment(), **_here(git)}
+        # git itself finds the repository again: GitPython's `Repo` believes any HEAD and config at the top of a tree.
+        if _git_dir_in(self.worktree, environment) != git.place.git_dir:
+            raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status")
+        self._commands = gitpython.Git(self.worktree)
+        self._commands.update_environment(**environment)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._repo.close()
+        self._commands.clear_cache()
 
     def _run(self, verb: str, *argv: str, stdin: str | None = None, settings: tuple[str, ...] = ()) -> str:
         command = ["git", *(word for setting in settings for word in ("-c", setting)), verb, *argv]
         try:
             if stdin is None:
-                return str(self._repo.git.execute(command))
+                return str(self._commands.execute(command))
             with tempfile.TemporaryFile() as file:
                 file.write(stdin.encode("utf-8", "replace"))
                 file.seek(0)
-                return str(self._repo.git.execute(command, istream=file))
+                return str(self._commands.execute(command, istream=file))
         except gitpython.GitCommandError as error:
             said = "\n".join(_plain(text) for text in (error.stdout, error.stderr) if text)
             raise _translated(verb, said) from error
@@ -164,7 +165,7 @@ class Repository:
             copy = os.path.join(folder, "index")
             if os.path.exists(self._index):
                 shutil.copy2(self._index, copy)  # with its time: git looks closer at files that are as new
-            with self._repo.git.custom_environment(GIT_INDEX_FILE=copy):
+            with self._commands.custom_environment(GIT_INDEX_FILE=copy):
                 self._run("add", "--all")
                 return self._run("write-tree").strip()
 
@@ -209,6 +210,13 @@ class Repository:
     def fast_forward(self, ref: str) -> None:
         """Moves the branch that is checked out forward to `ref`; fails where it would not be forward."""
         self._run("merge", "--quiet", "--ff-only", "--no-overwrite-ignore", ref)
+
+
+def _git_dir_in(folder: str, environment: dict[str, str]) -> str | None:
+    try:
+        return discover(folder, environment).git_dir
+    except UsageError:
+        return None
 
 
 def _here(git: Git) -> dict[str, str]:
