@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.world import PATH_OF_SYSTEM, World, agents_folder
 
 
 @pytest.fixture(autouse=True)
-def _sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the developer's environment reaches a test, whatever it calls."""
     kept = {
         name: value
@@ -21,11 +20,12 @@ def _sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         if name.startswith(("COVERAGE_", "COV_", "PYTEST_", "GIT_CTO_TEST_")) or name in {"TMPDIR", "LANG"}
     }
     home = tmp_path_factory.mktemp("home")
+    python = str(Path(shutil.which("python3") or "/usr/bin/python3").parent)
     for name in list(os.environ):
         monkeypatch.delenv(name)
     sealed = {
         **kept,
-        "PATH": os.pathsep.join([str(agents_folder()), str(Path(shutil.which("python3") or "/usr/bin").parent), PATH_OF_SYSTEM]),
+        "PATH": os.pathsep.join([str(agents_folder()), python, PATH_OF_SYSTEM]),
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
@@ -38,9 +38,9 @@ def _sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     for name, value in sealed.items():
         monkeypatch.setenv(name, value)
     (home / ".gitconfig").write_text(
-        "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n"
+        "[user]\n\tname = Ada\n\temail = ada@example.org\n"
+        "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n"
     )
-    yield
 
 
 @pytest.fixture

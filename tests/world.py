@@ -232,7 +232,8 @@ def review_reply(verdict: str = "approve", **said: Any) -> Callable[[Request], R
     def reply(request: Request) -> Reply:
         question = request.user_text
         head = head_of(question)
-        tasks = re.findall(r"^([a-z][a-z0-9-]*) (?:create_file|modify_file|delete_file|run_command|verify) ", question, re.M)
+        actions = "create_file|modify_file|delete_file|run_command|verify"
+        tasks = re.findall(rf"^([a-z][a-z0-9-]*) (?:{actions}) ", question, re.MULTILINE)
         reviews = [_passing(question, one) for one in tasks]
         answer = review_answer(head, verdict, **({"task_reviews": reviews} if verdict == "approve" else {}) | said)
         return message(json.dumps(answer))
@@ -241,8 +242,8 @@ def review_reply(verdict: str = "approve", **said: Any) -> Callable[[Request], R
 
 
 def _passing(question: str, task_id: str) -> dict[str, Any]:
-    block = re.search(rf"^{re.escape(task_id)} \w+_?\w* .*\n((?:  .*\n)*)", question, re.M)
-    criteria = re.findall(r"^  - criterion: (.*)$", block[1], re.M) if block else []
+    block = re.search(rf"^{re.escape(task_id)} \w+_?\w* .*\n((?:  .*\n)*)", question, re.MULTILINE)
+    criteria = re.findall(r"^  - criterion: (.*)$", block[1], re.MULTILINE) if block else []
     return {
         "task_id": task_id,
         "status": "pass",

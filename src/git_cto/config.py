@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.errors import PolicyError
 
@@ -27,8 +27,7 @@ KNOWN = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The values of `git config cto.*`, checked for unknown names."""
 
     values: Mapping[str, str]
@@ -53,6 +52,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     """The settings in `values` (names as git prints them, beginning with `cto.`)."""
     for name in values:
         if name not in KNOWN:
+            import difflib  # noqa: PLC0415 -- start-up
+
             near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.0)[0]
             raise PolicyError(f"git config knows no key {name} of git-cto.", f"did you mean {near}? git config --list")
     return Settings(values)

@@ -102,8 +102,8 @@ class AbortedError(CtoError):
     code = "aborted"
 
 
-class InterruptError(CtoError):
-    """The user has stopped us (Ctrl-C), and there is more to be said than that."""
+class StoppedByUserError(CtoError):
+    """Ctrl-C, or the end of input where something was asked."""
 
     exit_code = ExitCode.INTERRUPTED
     code = "interrupted"

@@ -17,19 +17,23 @@ from git_cto.errors import AbortedError, EscalatedError, UsageError
 from git_cto.repo import worktrees
 from git_cto.repo.runs import trunk_ref
 from git_cto.work import crew as crews
-from git_cto.work import reviewing
 from git_cto.work.asking import Asker
+from git_cto.work.briefing import prepare
 from git_cto.work.by_hand import wait_for_results
+from git_cto.work.composing import compose
 from git_cto.work.costs import taken_so_far
 from git_cto.work.deciding import go_on
 from git_cto.work.progress import AtWork, Event, Progress, read_state
+from git_cto.work.reviewing import review
 from git_cto.work.runs import Run, load_run
 from git_cto.work.surveying import survey
+from git_cto.work.verdicts import standing_verdict
 from git_cto.work.verifying import verify
 
 if TYPE_CHECKING:
     from git_cto.model import CommandOutcome
-    from git_cto.work.reviewing import Brief, Reviewed
+    from git_cto.work.briefing import Brief
+    from git_cto.work.verdicts import Reviewed
     from git_cto.work.workspace import Workspace
 
 
@@ -118,14 +122,14 @@ def _judge(workspace: Workspace, run_id: str, means: Means) -> Ended | None:
         why = "No task has changed anything, so there is nothing to review."
         return Ended(how="escalated", cause="nothing", why=why)
     try:
-        brief = reviewing.prepare(workspace, found, claim="", dispute="")
+        brief = prepare(workspace, found, claim="", dispute="")
     except UsageError as error:
         if error.code != "conflict":
             raise
         return Ended(how="escalated", cause="conflict", why=error.message)
     outcomes = _verified(workspace, brief, means)
     try:
-        done = reviewing.standing_verdict(brief, outcomes) or _asked(workspace, brief, outcomes, means)
+        done = standing_verdict(brief, outcomes) or _asked(workspace, brief, outcomes, means)
     except (EscalatedError, AbortedError) as stuck:
         how: Literal["aborted", "escalated"] = "aborted" if isinstance(stuck, AbortedError) else "escalated"
         return Ended(how=how, cause="aborted" if how == "aborted" else "rounds", why=stuck.message)
@@ -161,11 +165,9 @@ def _verified(workspace: Workspace, brief: Brief, means: Means) -> tuple[Command
 
 
 def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, ...], means: Means) -> Reviewed:
-    question = reviewing.compose(
-        workspace, brief, outcomes, model=means.model, effort=means.effort, asker=means.reviewer
-    )
+    question = compose(workspace, brief, outcomes, model=means.model, effort=means.effort, asker=means.reviewer)
     means.progress.tell(Event(kind="reviewing", text=question.question.model, round=brief.survey.standing.round))
-    done = reviewing.review(workspace, question, means.reviewer)
+    done = review(workspace, question, means.reviewer)
     means.progress.reviewed(done.verdict.engine, done.verdict.verdict, done.verdict.review.summary)
     return done
 

@@ -406,6 +406,13 @@ class VerdictRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     supersedes: str = ""
 
     @property
+    def said(self) -> str:
+        """The verdict in a line: what overruled the model, else why it said abort, else its summary."""
+        if self.verdict != self.model_verdict:
+            return "; ".join(self.downgrades)
+        return (self.review.reason if self.verdict == "abort" else "") or self.review.summary
+
+    @property
     def open_findings(self) -> tuple[Finding, ...]:
         """What a next round has to rule on: earlier findings that are open, then this review's own."""
         return (*self.carried, *self.review.findings)

@@ -11,23 +11,26 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 HIDDEN = "[redacted]"
 _SHORTEST = 8
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)", re.IGNORECASE
-)
-_A_PATH = re.compile(
-    r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?"
+_LONG = 12  # characters that hardly stand in a text by chance when its white space is passed over
+# Patterns are compiled when they are used: that takes longer than all else that this module does at start-up.
+_NAMED = r"(?i)(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)"
+_A_PATH = r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?"
+_AN_OBJECT = r"[0-9a-f]{40}|[0-9a-f]{64}"  # CACHE_KEY=$(git rev-parse HEAD) is no secret; a token may look like it
+_SURELY = r"(?i)(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION|MASTER|ACCOUNT)_?KEY|TOKEN|SECRET|PASSW|PWD|CREDENTIAL|_PAT"
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_NO_PROSE = frozenset(
+    ("head", "id", "task_id", "depends_on", "phase", "action", "verdict", "status", "severity", "ruling")
 )
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _BREAKS = {0x0D: "\n", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x0B: "\n", 0x0C: "\n"}
-_COMMAND = re.compile(r"(?:(?<=\s)|(?<!.))::(?=\S)", re.DOTALL)  # GitHub's runner obeys it at the start of a line
-_SHAPES = re.compile(
-    r"""
-      \bsk-(?=[A-Za-z_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}  # unlike names of styles
-    | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}
+_COMMAND = r"(?s)(?:(?<=\s)|(?<!.))::(?=\S)"  # GitHub's runner obeys it at the start of a line
+_SK = r"\bsk-[A-Za-z0-9_-]{20,}"  # or the name of a style; which of them it is, is asked once of a whole run
+_SHAPES = r"""(?x)
+      \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}
     | \bgithub_pat_[A-Za-z0-9_]{30,}
     | \bglpat-[A-Za-z0-9_-]{20,}
     | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
@@ -37,56 +40,105 @@ _SHAPES = re.compile(
     | \bpypi-AgE[A-Za-z0-9_-]{50,}
     | \bhf_[A-Za-z0-9]{30,}
     | \b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}
-    | \beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
+    | \beyJ[A-Za-z0-9_-]{10,999}\.eyJ[A-Za-z0-9_-]{10,4999}\.[A-Za-z0-9_-]{10,}
     | -----BEGIN\ [A-Z ]{0,40}PRIVATE\ KEY-----
-      (?:[\s\S]{0,8000}?-----END\ [A-Z ]{0,40}PRIVATE\ KEY----- | (?:(?:\s|\\n)+[A-Za-z0-9+/=]{16,})*)
-    """,
-    re.VERBOSE,
-)
+      (?: (?:(?!-----BEGIN\ )[\s\S]){0,8000}?-----END\ [A-Z ]{0,40}PRIVATE\ KEY-----
+        | (?:(?:\s|\\n)+[A-Za-z0-9+/=]{16,})* )
+    """
 
 
 def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The values of variables that are named like secrets, also as base64 and reversed; the longest first."""
-    values = {v for k, v in environ.items() if _SECRET_NAME.search(k) and _is_secret(v)}
-    forms = set(values)
-    for value in values:
-        raw = value.encode("utf-8", "surrogateescape")
-        forms.add(value[::-1])
-        for whole in (raw, raw + b"\n"):  # `echo $TOKEN | base64` encodes a newline, too
-            forms |= {code(whole).decode().rstrip("=") for code in (base64.b64encode, base64.urlsafe_b64encode)}
+    """The values of variables that are named like secrets, also encoded and reversed; the longest first."""
+    values = {v for k, v in environ.items() if re.search(_NAMED, k) and _is_secret(k, v)}
+    forms = {form for value in values for form in _forms(value)}
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
-def _is_secret(value: str) -> bool:
-    return len(value) >= _SHORTEST and not _A_PATH.fullmatch(value)
+def _is_secret(name: str, value: str) -> bool:
+    if len(value) < _SHORTEST or re.fullmatch(_A_PATH, value) or name.startswith("GIT_CONFIG_KEY_"):
+        return False
+    return not re.fullmatch(_AN_OBJECT, value) or re.search(_SURELY, name) is not None
+
+
+def _forms(value: str) -> Iterator[str]:
+    """A secret as it is, backwards, and as what encodes it, also as a part of something longer."""
+    raw = value.encode("utf-8", "surrogateescape")
+    yield value
+    yield value[::-1]
+    for code in (base64.b64encode, base64.urlsafe_b64encode):
+        yield from (code(whole).decode().rstrip("=") for whole in (raw, raw + b"\n"))  # `echo $TOKEN | base64`
+        for before in range(3):  # where the secret begins within a group of three bytes; only what it alone decides
+            begin, end = (before * 8 + 5) // 6, (before + len(raw)) * 8 // 6
+            yield code(bytes(before) + raw).decode()[begin:end]
+    yield raw.hex()
+    yield raw.hex().upper()
+    escaped = "".join(f"%{byte:02X}" for byte in raw)
+    yield escaped
+    yield escaped.lower()
+    for safe in (_UNRESERVED, _UNRESERVED + b"/"):
+        quoted = "".join(chr(byte) if byte in safe else f"%{byte:02X}" for byte in raw)
+        yield quoted
+        yield re.sub("%..", lambda found: found[0].lower(), quoted)
+        yield quoted.replace("%20", "+")
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without these secrets and without anything shaped like a token, invisible characters between or not."""
     held = tuple(secrets)
-    if not text.isascii():
-        bare = "".join(c for c in text if c.isascii() or unicodedata.category(c) not in _UNSEEN)
-        hidden = _hidden(bare, held)
-        if hidden != bare:
-            return hidden
-    return _hidden(text, held)
+    text = _hidden(text, held)
+    bare = _seen(text)
+    hidden = _hidden(bare, held)
+    return hidden if hidden != bare else text
 
 
 def _hidden(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    return _SHAPES.sub(HIDDEN, text)
+    return re.sub(_SHAPES, HIDDEN, re.sub(_SK, _hidden_sk, _unfolded(text, secrets)))
+
+
+def _hidden_sk(found: re.Match[str]) -> str:
+    run = found[0]
+    is_token = re.search("[A-Z0-9]", run[3:]) and re.search("[A-Za-z0-9]{16}", run[3:])
+    return HIDDEN if is_token else run
+
+
+def _unfolded(text: str, secrets: Iterable[str]) -> str:
+    """The text without long secrets that were wrapped into lines or groups, as `base64` and `od` do."""
+    joined = "".join(text.split())
+    if len(joined) == len(text):
+        return text
+    for secret in secrets:
+        if len(secret) >= _LONG and secret in joined:
+            text = re.sub(r"\s*".join(re.escape(character) for character in secret), HIDDEN, text)
+    return text
 
 
 def redact_all(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 -- any JSON in, the same JSON out
     """The same JSON with every text redacted (keys are ours and stay)."""
+    return _redact(value, tuple(secrets), frozenset(), ())
+
+
+def redact_answer(value: Any, secrets: Iterable[str], paths: Collection[str] = ()) -> Any:  # noqa: ANN401 -- as above
+    """The same JSON of an answer with its prose redacted: ids and fixed words have been checked and stay.
+
+    So do these `paths`: a secret that happens to be part of a file's name must not make an answer unreadable.
+    """
+    return _redact(value, tuple(secrets), _NO_PROSE, paths)
+
+
+def _redact(value: Any, secrets: tuple[str, ...], kept: frozenset[str], paths: Collection[str]) -> Any:  # noqa: ANN401
     if isinstance(value, str):
-        return redacted(value, secrets)
+        return value if value in paths else redacted(value, secrets)
     if isinstance(value, list | tuple):
-        return [redact_all(item, secrets) for item in value]
+        return [_redact(item, secrets, kept, paths) for item in value]
     if isinstance(value, dict):
-        return {key: redact_all(item, secrets) for key, item in value.items()}
+        return {k: item if _stays(k, item, kept) else _redact(item, secrets, kept, paths) for k, item in value.items()}
     return value
+
+
+def _stays(key: str, item: Any, kept: frozenset[str]) -> bool:  # noqa: ANN401 -- any JSON
+    return key in kept and (key != "id" or re.fullmatch("[a-z0-9.-]{1,31}", str(item)) is not None)
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -94,13 +146,19 @@ def printable(text: str, *, lines: bool = False) -> str:
 
     One line, unless `lines`. Nothing in it can move a cursor, start a workflow command or pose as a line of ours.
     """
-    if not text.isascii() or not text.isprintable():
-        text = "".join(
-            c
-            for c in text.replace("\r\n", "\n").translate(_BREAKS)
-            if c in "\n\t" or unicodedata.category(c) not in _UNSEEN
-        )
+    text = _seen(text.replace("\r\n", "\n").translate(_BREAKS))
     text = text.replace("##[", "# #[")  # a workflow command wherever it stands
     if not lines:
-        return _COMMAND.sub(": :", " ".join(text.split()))
-    return _COMMAND.sub(": :", text.replace("\t", "    "))
+        return re.sub(_COMMAND, ": :", " ".join(text.split()))
+    return re.sub(_COMMAND, ": :", text.replace("\t", "    "))
+
+
+def _seen(text: str) -> str:
+    """The text without characters that nobody sees but a terminal or a parser; tabs and line feeds stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character for character in text if character in "\n\t" or not _unseen(character))
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN or "\U000e0000" <= character <= "\U000e0fff"

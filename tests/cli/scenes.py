@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import secrets
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from git_cto.answers import read_plan
-from git_cto.demo.server import Step, message
+from git_cto.demo.server import ModelServer, Step, message
 from git_cto.model import Actor, EngineUse, PlanRecord, Subject
 from git_cto.work.workspace import Workspace, now
 from tests.world import Said, World, head_of, plan_answer
@@ -113,3 +117,59 @@ def run_of(world: World, *tasks: dict[str, Any], **said: Any) -> str:  # noqa: A
 def answering(text: Callable[[str], str]) -> Step:
     """A model whose answer is made from the commit that it is asked about."""
     return lambda request: message(text(head_of(request.user_text)))
+
+
+def on_a_terminal(world: World, script: Iterable[Step], *argv: str, answers: Mapping[str, str] | None = None) -> Said:
+    """Runs the program on a terminal of its own; `answers` is what somebody types when these words appear."""
+    left = dict(answers or {})
+    with ModelServer(script) as model:
+        world.log_in(model.codex_config())
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "git_cto", *argv],
+            cwd=world.path,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        text = b""
+        try:
+            while chunk := _read(ours):
+                text += chunk
+                for words in [words for words in left if words.encode() in text]:
+                    os.write(ours, left.pop(words).encode())
+            code = process.wait(timeout=60)
+        finally:
+            os.close(ours)
+            process.kill()
+    return Said(code, text.decode("utf-8", "replace"), "", tuple(model.requests))
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how a terminal says that the other end was closed
+        return b""
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Waits until `condition()` holds, for at most 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def processes_with(words: str) -> list[str]:
+    """The living processes that have `words` on their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if words in line:
+            found.append(line)
+    return found

@@ -7,13 +7,23 @@ from pathlib import Path
 from tests.world import World, review_reply
 
 
-def test_after_a_human_let_it_go_on_something_has_to_be_fixed_before_it_is_asked_again(world: World) -> None:
+def test_after_a_human_let_an_abort_go_on_the_same_change_is_asked_about_again(world: World) -> None:
     world.branch("topic")
     world.commit("Say 2", app__py="def version():\n    return 2\n")
     assert world.reviewed(verdict="abort").code == 4
     went_on = world.cto("continue", "--reason", "We try another way")
     assert went_on.code == 0
-    assert "Next: fix it, then git cto review" in went_on.out
+    assert "Next: git cto review" in went_on.out
+    again = world.ask([review_reply()], "review")
+    assert (again.code, len(again.requests)) == (0, 1), again.text
+
+
+def test_after_a_human_let_refusals_go_on_the_same_change_is_still_refused(world: World) -> None:
+    world.git("config", "cto.rounds.escalateAfter", "1")
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    assert world.reviewed(verdict="revise").code == 5
+    assert "Next: fix it, then git cto review" in world.cto("continue", "--reason", "Go on").out
     assert world.ask([review_reply()], "review").requests == ()
 
 
@@ -25,3 +35,24 @@ def test_the_folder_of_a_dry_run_lies_outside_of_the_repository_as_that_of_a_cal
     argv = world.cto("plan", "Raise the version", "--dry-run", "--json").json["argv"]
     schema = Path(argv[argv.index("--output-schema") + 1])
     assert not schema.is_relative_to(world.path)
+
+
+def test_while_a_human_is_asked_neither_gate_nor_tasks_say_to_review_first(world: World) -> None:
+    run = world.planned()
+    world.cto("start", "t1")
+    world.write("app.py", "def version():\n    return 2\n")
+    world.cto("finish", "-m", "Says 2")
+    assert world.reviewed(verdict="abort").code == 4
+    assert world.cto("gate", "--json").json["next"].startswith("git cto continue --reason TEXT")
+    assert world.cto("tasks", "--json").json["next"] == f"git cto continue {run} --reason TEXT"
+    assert world.cto("continue", "--reason", "We try another way").code == 0
+    assert world.cto("gate", "--json").json["next"].endswith("git cto review")
+
+
+def test_once_trunk_is_approved_the_tasks_lead_to_the_gate(world: World) -> None:
+    world.planned()
+    world.cto("start", "t1")
+    world.write("app.py", "def version():\n    return 2\n")
+    assert world.cto("finish", "-m", "Says 2", "--json").json["next"] == "git cto review"
+    assert world.reviewed().code == 0
+    assert world.cto("tasks", "--json").json["next"] == "git cto gate"

@@ -142,8 +142,8 @@ def test_head_base_and_run_are_named(world: World) -> None:
     said = world.reviewed("--head", "elsewhere", "--base", "release")
     assert said.code == 0, said.text
     assert (said.json["head"], said.json["target"], said.json["run"]) == (elsewhere, "refs/heads/release", None)
-    said = world.reviewed("--head", elsewhere)
-    assert said.json["series"] == f"commit/{elsewhere}"
+    said = world.reviewed("--head", elsewhere)  # the tip of a branch is that branch, by whatever name
+    assert said.json["series"] == "branch/refs/heads/elsewhere"
     assert world.git("branch", "--show-current") == "main"
 
 
@@ -437,14 +437,16 @@ def test_a_long_answer_and_long_results_fit_into_one_record(world: World) -> Non
     """A record is one line of at most 64 KiB: long texts are cut, what the verdict rests on stays."""
     run_of(world)
     do(world, "t1", "app.py", TWO, "Résumé " * 500)
-    findings = [finding("major", id=f"f{n}", body="ä" * 800, suggestion="s" * 100) for n in range(10)]
-    world.reviewed(verdict="revise", findings=findings)
-    do(world, "t1", "app.py", THREE, "Again " * 500)
-    said = world.reviewed(verdict="revise", findings=findings)
+    findings = [finding("major", id=f"f{n}", body="ä" * 1100) for n in range(10)]
+    failed = [task_review("t1", "fail")]
+    assert world.reviewed(verdict="revise", task_reviews=failed, findings=findings).code == 1
+    said = world.reviewed("--dispute", "No! " * 4900, verdict="revise", task_reviews=failed, findings=findings)
     assert said.code == 1, said.text
     latest = records(world, "verdict")[0]["body"]
     assert (latest["round"], len(latest["review"]["findings"]), len(latest["carried"])) == (2, 10, 10)
-    longest = max(len(line) for note in _notes(world) for line in note.splitlines())
+    assert {one["severity"] for one in latest["carried"]} == {"major"}
+    assert len(latest["dispute"]) < 4 * 4900
+    longest = max(len(line.encode()) for note in _notes(world) for line in note.splitlines())
     assert longest <= 65_536
 
 

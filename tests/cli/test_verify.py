@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from git_cto.demo.server import KEY_VARIABLE, ModelServer
-from tests.cli.scenes import TWO, changed, do, ledger, run_of
-from tests.world import Said, World, review_reply
+from git_cto.demo.server import KEY_VARIABLE
+from tests.cli.scenes import TWO, changed, do, ledger, on_a_terminal, run_of, wait_for
+from tests.world import World, review_reply
 
 VERIFY = ("--verify", "--allow-commands")
 
@@ -164,7 +161,7 @@ def test_without_a_terminal_nothing_runs_unless_it_is_allowed(world: World, tmp_
 @pytest.mark.parametrize("answer, code", [("y\n", 0), ("n\n", 2), ("\n", 2), ("\x04", 130)])
 def test_on_a_terminal_it_is_shown_and_asked(world: World, tmp_path: Path, answer: str, code: int) -> None:
     with_commands(world, f"touch {tmp_path / 'ran'}")
-    said = on_a_terminal(world, answer, "review", "--verify")
+    said = on_a_terminal(world, [review_reply()], "review", "--verify", answers={"Run them?": answer})
     assert said.code == code, said.text
     assert f"  touch {tmp_path / 'ran'}" in said.text.replace("\r", "")
     assert "Run them?" in said.text
@@ -172,43 +169,12 @@ def test_on_a_terminal_it_is_shown_and_asked(world: World, tmp_path: Path, answe
     assert bool(ledger(world)) is (code == 0)
 
 
-def on_a_terminal(world: World, answer: str, *argv: str) -> Said:
-    """Runs the program on a terminal of its own, where somebody types `answer` when asked."""
-    with ModelServer([review_reply()]) as model:
-        world.log_in(model.codex_config())
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "git_cto", *argv],
-            cwd=world.path,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        text, answered = b"", False
-        try:
-            while True:
-                try:
-                    chunk = os.read(ours, 4096)
-                except OSError:  # how a terminal says that the other end was closed
-                    break
-                if not chunk:
-                    break
-                text += chunk
-                if b"Run them?" in text and not answered:
-                    os.write(ours, answer.encode())
-                    answered = True
-            code = process.wait(timeout=60)
-        finally:
-            os.close(ours)
-            process.kill()
-    return Said(code, text.decode("utf-8", "replace"), "")
-
-
-def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(world: World, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = tmp_path / "pid"
     with_commands(world, f"sleep 300 & echo $! > {pid}.new; mv {pid}.new {pid}; wait")
+    monkeypatch.setenv("CODEX_API_KEY", "sk-nobody-asks-0123456789")  # else nothing would start
     process = world.process("review", *VERIFY, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(pid.exists)
     assert leftovers(world)
@@ -219,12 +185,3 @@ def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(world: World, tmp
     assert not Path(f"/proc/{pid.read_text().strip()}/cwd").exists()
     assert leftovers(world) == []
     assert ledger(world) == ""
-
-
-def wait_for(condition: object) -> None:
-    """Waits until `condition()` holds, for at most 30 seconds."""
-    assert callable(condition)
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)

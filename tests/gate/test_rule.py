@@ -19,6 +19,7 @@ from git_cto.model import (
     Review,
     Severity,
     Suspicion,
+    TaskResult,
     TaskReview,
     Verdict,
 )
@@ -339,3 +340,9 @@ def test_a_verdict_is_never_made_milder(
         assert all(one.passed for one in commands)
         assert not any(one.severity in {"blocker", "major"} for one in (*review.findings, *found.carried))
         assert not review.injection_suspected
+
+
+def test_a_task_that_was_recorded_as_failed_or_blocked_is_not_approved() -> None:
+    plan = a_plan(a_task("t1"), a_task("t2"))
+    results = (TaskResult(task_id="t1", outcome="done"), TaskResult(task_id="t2", outcome="failed"))
+    assert refused(a_review(plan), plan, results=results) == ("t2 was recorded as failed",)

@@ -10,7 +10,8 @@ from git_cto.gate.globs import matches
 from git_cto.gate.policy import DEFAULT_SUMMARISED
 from git_cto.model import Change
 from git_cto.repo.change import identify
-from git_cto.repo.git import Lens, discover
+from git_cto.repo.git import discover
+from git_cto.repo.lens import Lens
 from git_cto.repo.patch import Shown, View, view
 from tests.world import World
 
@@ -41,12 +42,20 @@ class Looked:
         return "".join(one.patch for one in self.view.files)
 
 
-def look(world: World, base: str = "main", head: str = "HEAD", *, budget: int = BUDGET) -> Looked:
-    """What the change from `base` to `head` shows."""
+def look(
+    world: World, base: str = "main", head: str = "HEAD", *, budget: int = BUDGET, unseen: tuple[str, ...] = ()
+) -> Looked:
+    """What the change from `base` to `head` shows; files that match `unseen` may pass without being shown."""
     old, new = world.git("rev-parse", f"{base}^{{commit}}"), world.git("rev-parse", f"{head}^{{commit}}")
     with Lens(discover(str(world.path), os.environ), os.environ) as lens:
         change = identify(lens, old, new)
-        shown = view(lens, change, max_bytes=budget, summarise=lambda path: matches(path, DEFAULT_SUMMARISED))
+        shown = view(
+            lens,
+            change,
+            max_bytes=budget,
+            summarise=lambda path: matches(path, DEFAULT_SUMMARISED),
+            may_be_unseen=lambda path: matches(path, unseen),
+        )
     return Looked(change, shown)
 
 

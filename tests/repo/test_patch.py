@@ -270,10 +270,14 @@ def test_new_content_is_added_as_far_as_the_budget_goes_the_smallest_first(topic
     assert seen.view.coverage.full == 2
 
 
-def test_a_file_that_is_too_large_to_be_read_is_listed(topic: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_to_be_read_is_omitted(topic: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patch, "LARGEST_BLOB", 1000)
-    topic.commit("Large", fits__txt="x" * 1000, over__txt="x" * 1001)
+    topic.commit("Large", fits__txt="x" * 1000, over__txt="x" * 1001, uv__lock="x" * 1001)
     seen = look(topic)
+    assert seen.coverage("fits.txt") == ("full", "")
+    assert seen.coverage("over.txt") == ("omitted", "too large to be read, 1,001 bytes")
+    assert seen.coverage("uv.lock") == ("summarised", "1,001 bytes")
+    seen = look(topic, unseen=("*.txt",))
     assert seen.coverage("fits.txt") == ("full", "")
     assert seen.coverage("over.txt") == ("listed", "too large to be read, 1,001 bytes")
 

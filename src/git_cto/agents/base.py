@@ -127,6 +127,9 @@ class Engine(Protocol):
     def default_model(self) -> str | None:
         """The model of the user's own configuration, if it names one."""
 
+    def require(self) -> None:
+        """Raises `EngineError` where it is plain before asking that there will be no answer. Starts nothing."""
+
     def argv(self, question: Question, folder: Path) -> tuple[str, ...]:
         """The exact command line that `ask` would run. No secret is in it."""
 

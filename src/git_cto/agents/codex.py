@@ -110,7 +110,7 @@ class Codex:
         """
         began = time.monotonic()
         CallFiles(folder=folder).events.touch()
-        self._refuse_without_login()
+        self.require()
         checks = _Checks(self, sandbox=not question.sealed)
         call = _Call(self, question, folder, limits, on_activity, checks.refused)
         try:
@@ -141,8 +141,12 @@ class Codex:
     def _home(self) -> Path:
         return Path(self._environ.get("HOME") or Path.home())
 
-    def _refuse_without_login(self) -> None:
-        """Codex itself would go on without a key, and wait for a server that refuses it."""
+    def require(self) -> None:
+        """Raises `EngineError` where Codex is not installed or has no login.
+
+        Codex itself would go on without a key, and wait for a server that refuses it.
+        """
+        self.program  # noqa: B018 -- looking it up is what may fail
         if self.config.needs_login and self.config.stored_login is False and not has_key(self.environment()):
             raise EngineError(Failure.NOT_LOGGED_IN, "Codex is not logged in.", LOGIN)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
 from git_cto import __version__
-from git_cto.errors import CtoError, ExitCode
+from git_cto.errors import BugError, CtoError, ExitCode, StoppedByUserError, ToolError, UsageError, disk_full
 
 # Verb -> what `git cto -h` says of it. The module is loaded only when the verb is called.
 VERBS = {
@@ -87,29 +87,44 @@ def group(directory: str | None) -> None:
 
 def main() -> NoReturn:
     """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller; the lowest free descriptor is the one that it had
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- open until the end
+    code = run(sys.argv[1:])  # which has written all there was to write
+    # To free every object before the end takes as long as bare Python does altogether, and the system does it anyway.
+    os._exit(code)
 
 
-def run(argv: list[str]) -> int:  # noqa: PLR0911 -- one return for each way to end
+def run(argv: list[str]) -> int:
     """Runs one command line and returns its exit code. Whatever goes wrong is said on stderr (or as JSON)."""
     wants_json = "--json" in argv[: argv.index("--")] if "--" in argv else "--json" in argv
+    # A relative entry means the working directory, where a change may have put a `git` of its own.
+    absolute = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    os.environ["PATH"] = os.pathsep.join(absolute) or os.defpath
+    try:
+        return _called(argv, wants_json=wants_json)
+    except OSError:  # the reader of our output has gone, or its disk is full: nobody can be told
+        return ExitCode.INCONCLUSIVE
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _called(argv: list[str], *, wants_json: bool) -> int:
     try:
         code = group.main(argv, prog_name="git cto", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        return _failed(_of_click(error), wants_json=wants_json)
-    except (click.Abort, KeyboardInterrupt):
-        return _interrupted()
-    except CtoError as error:
-        return _failed(error, wants_json=wants_json)
+    except SystemExit as error:
+        if error.code == 1:  # how click ends when the reader of our output has gone; for us 1 says something else
+            raise BrokenPipeError from error
+        raise
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
-        return ExitCode.INCONCLUSIVE
-    except Exception as error:  # noqa: BLE001 -- the boundary: whatever is left is a bug of ours, and never a 0
-        return _failed(_bug(error), wants_json=wants_json)
+        raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the boundary: whatever is left is never a 0
+        return _failed(_translated(error), wants_json=wants_json)
 
 
 def _failed(error: CtoError, *, wants_json: bool) -> int:
@@ -119,29 +134,46 @@ def _failed(error: CtoError, *, wants_json: bool) -> int:
     return error.exit_code
 
 
-def _interrupted() -> int:
-    click.echo("\nInterrupted. Nothing was recorded.", err=True)
-    return ExitCode.INTERRUPTED
+def _let_go(stream: TextIO) -> None:
+    """Flushes; what cannot be written is dropped, since Python would try once more at its end and exit with 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _of_click(error: click.ClickException) -> CtoError:
-    from git_cto.errors import UsageError
-
-    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "git cto"
-    message = error.format_message()
-    return UsageError(message[:1].upper() + message[1:], f"{where} -h")
-
-
-def _bug(error: Exception) -> CtoError:
-    import traceback
-
-    from git_cto.errors import BugError, disk_full
-
+def _translated(error: BaseException) -> CtoError:
+    """What a person is told of an exception that reached the boundary."""
+    if isinstance(error, CtoError):
+        return error
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        click.echo(err=True)  # the terminal has written ^C
+        return StoppedByUserError("Interrupted.", "the same command again; git cto log shows what is recorded")
+    if isinstance(error, click.ClickException):
+        return _of_click(error)
     if os.environ.get("GIT_CTO_DEBUG"):
+        import traceback
+
         traceback.print_exception(error)
     full = disk_full(error) if isinstance(error, OSError) else None
     if full:
         return full
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return ToolError(f"{where}{error.strerror or error}.", "check the disk and its permissions", code="system")
+    return _bug(error)
+
+
+def _of_click(error: click.ClickException) -> CtoError:
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "git cto"
+    message = error.format_message()
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return UsageError(message[:1].upper() + message[1:] + stop, f"{where} -h")
+
+
+def _bug(error: BaseException) -> CtoError:
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     at = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
     return BugError(

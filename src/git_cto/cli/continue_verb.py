@@ -15,14 +15,15 @@ from git_cto.errors import ExitCode
 def command(shell: Shell, *, run: str | None, reason: str, base: str | None) -> int:
     """Let an escalated or aborted series go on. Its rounds are counted anew; who and why is recorded."""
     from git_cto.render.terminal import next_line
+    from git_cto.render.words import series_words
     from git_cto.work.deciding import go_on
     from git_cto.work.documents import decision_document
 
     with shell.workspace() as workspace:
         decided = go_on(workspace, run, reason=reason, base=base)
-    # Without a fix the refusal would stand: the same question is not asked twice.
-    step = "fix it, then git cto review"
+    # An abort is lifted by this; a revise is not: without a fix it would stand, the same question is not asked twice.
+    step = "git cto review" if decided.survey.standing.aborted else "fix it, then git cto review"
     shell.document(decision_document(decided.record, step))
-    shell.say(f"{decided.survey.series.name} goes on, with round 1.")
+    shell.say(f"{series_words(decided.survey.series.name)} goes on, with round 1.")
     shell.say(next_line(step))
     return ExitCode.OK

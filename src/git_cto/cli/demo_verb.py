@@ -23,9 +23,7 @@ def command(shell: Shell, *, keep: bool) -> int:
 
     played = play(os.environ, shell.note if shell.json else click.echo, keep=keep)
     shell.document(
-        DemoDocument(
-            scripted=True, verdicts=played.verdicts, allowed=played.gate == 0, repository=played.repository
-        )
+        DemoDocument(scripted=True, verdicts=played.verdicts, allowed=played.gate == 0, repository=played.repository)
     )
     shell.say("\nThat was scripted. On a repository of your own, with your own Codex login:")
     shell.say(

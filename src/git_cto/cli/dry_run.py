@@ -26,10 +26,14 @@ def show_question(shell: Shell, engine: Engine, question: Question, notes: tuple
             argv=argv,
             model=question.model,
             effort=question.effort,
+            instructions=question.instructions,
             prompt=question.prompt,
             answer_schema=dict(question.schema),
             notes=notes,
         )
     )
-    shell.say("$ " + shlex.join(argv) + " < prompt\n\n" + printable(question.prompt, lines=True))
+    shell.say("$ " + shlex.join(argv) + " < prompt")
+    shell.say(
+        "\n# Instructions\n\n" + question.instructions + "\n# Prompt\n\n" + printable(question.prompt, lines=True)
+    )
     return ExitCode.OK

@@ -46,6 +46,8 @@ def command(
         steps = next_steps(load_run(workspace, found.id))
     shell.notes(finished.notes)
     shell.document(finish_document(found, finished, steps[0][0]))
-    shell.say(f"{finished.task_id} is {outcome}: {finished.result[:7]}, merged into cto/{found.id}/trunk.")
+    shell.say(
+        f"{finished.task_id} is {outcome}: {finished.result[:7]}, merged into cto/{found.id}/trunk, where you are now."
+    )
     shell.say(next_line(*steps))
     return ExitCode.OK

@@ -18,15 +18,19 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     """
     from git_cto.render.terminal import gate_text, next_line
     from git_cto.render.words import uncommitted_words
-    from git_cto.work.documents import gate_document
     from git_cto.work.gating import gate
 
     with shell.workspace() as workspace:
         gated = gate(workspace, rev=rev, base=base)
     decision, trust = gated.decision, gated.survey.policy.gate.trust
-    shell.document(gate_document(gated))
+    if shell.json:
+        from git_cto.work.documents import gate_document  # as slow to load as all the rest of the verb
+
+        shell.document(gate_document(gated))
     extra = "unsigned: trusted as a record of this machine" if decision.allowed and trust == "local" else ""
     shell.say(gate_text("open" if decision.allowed else "closed", decision.reasons, extra, shell.style))
+    if not gated.survey.target.found_at.startswith(("refs/heads/", "refs/remotes/origin/")):
+        shell.notes((f"compared with {gated.survey.target.found_at.removeprefix('refs/remotes/')}",))
     if gated.uncommitted:
         shell.note(f"note: {uncommitted_words(gated.uncommitted)} and not part of this")
     if decision.next_step:

@@ -15,13 +15,15 @@ from git_cto.errors import ExitCode
 def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool) -> int:
     """Show the records about REV (default: HEAD): its own, its change's and its series', the newest first."""
     from git_cto.render.terminal import log_text, next_line
-    from git_cto.work.documents import log_document
     from git_cto.work.history import about, all_records
     from git_cto.work.workspace import now
 
     with shell.workspace() as workspace:
         records = all_records(workspace) if everything else about(workspace, rev=rev, base=base)
-    shell.document(log_document(records))
+    if shell.json:
+        from git_cto.work.documents import log_document  # as slow to load as all the rest of the verb
+
+        shell.document(log_document(records))
     if records:
         shell.say(log_text(records, now(), shell.style))
     else:

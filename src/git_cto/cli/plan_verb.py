@@ -45,7 +45,15 @@ def command(
         with listening(shell, asker, prepared.question.model) as heard:
             made = planning.plan(workspace, prepared, heard)
     document = plan_document(
-        made.record, made.run, made.plan, prepared.target, prepared.start, made.engine, made.artifact, made.notes
+        made.record,
+        made.run,
+        made.plan,
+        prepared.target,
+        prepared.start,
+        made.engine,
+        made.artifact,
+        made.notes,
+        made.next_step,
     )
     shell.document(document)
     shell.say(plan_text(made.run, made.plan, prepared.started_at, shell.style))

@@ -14,7 +14,9 @@ from git_cto.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from git_cto.model import CommandOutcome
     from git_cto.work.asking import Asker
-    from git_cto.work.reviewing import Brief, Reviewed, ReviewQuestion
+    from git_cto.work.briefing import Brief
+    from git_cto.work.composing import ReviewQuestion
+    from git_cto.work.verdicts import Reviewed
     from git_cto.work.workspace import Workspace
 
 
@@ -51,8 +53,10 @@ def command(
     - reads them from standard input.
     """
     from git_cto.cli.dry_run import show_question
-    from git_cto.work import reviewing
+    from git_cto.work.briefing import prepare
+    from git_cto.work.composing import compose
     from git_cto.work.surveying import survey
+    from git_cto.work.verdicts import standing_verdict
 
     claim = text_argument(results, file, "the results")
     if dispute is not None and not dispute.strip():
@@ -60,15 +64,17 @@ def command(
     with shell.workspace() as workspace:
         asker = codex_asker(workspace, timeout, idle_timeout)
         found = survey(workspace, head=_head(workspace, shell, head, run), base=base, run=run)
-        brief = reviewing.prepare(workspace, found, claim=claim, dispute=dispute or "")
+        brief = prepare(workspace, found, claim=claim, dispute=dispute or "")
         outcomes: tuple[CommandOutcome, ...] = ()
         if verify and not dry_run:
+            asker.engine.require()  # before commands run for nothing
             outcomes = _verified(shell, workspace, brief, allowed=allow_commands)
-        done = None if dry_run else reviewing.standing_verdict(brief, outcomes)
+        done = None if dry_run else standing_verdict(brief, outcomes)
         if done is None:
-            question = reviewing.compose(workspace, brief, outcomes, model=model, effort=effort, asker=asker)
+            question = compose(workspace, brief, outcomes, model=model, effort=effort, asker=asker)
             if dry_run:
                 return show_question(shell, asker.engine, question.question, ())
+            asker.engine.require()
             done = _asked(shell, workspace, question, asker)
     return _told(shell, done)
 
@@ -115,7 +121,7 @@ def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool
 def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: Asker) -> Reviewed:
     from git_cto.render.terminal import review_head
     from git_cto.render.words import uncommitted_words
-    from git_cto.work import reviewing
+    from git_cto.work.reviewing import review
 
     brief = question.brief
     found = brief.survey
@@ -135,14 +141,14 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
     if brief.uncommitted:
         shell.note(f"note: {uncommitted_words(len(brief.uncommitted))} and not part of this")
     with listening(shell, asker, question.question.model) as heard:
-        return reviewing.review(workspace, question, heard)
+        return review(workspace, question, heard)
 
 
 def _told(shell: Shell, done: Reviewed) -> int:
     """Prints the verdict; its exit code."""
     from git_cto.render.terminal import next_line, verdict_text
     from git_cto.work.documents import review_document
-    from git_cto.work.reviewing import next_step
+    from git_cto.work.verdicts import next_step
 
     if not done.asked:
         shell.note("This change has been judged already; the verdict stands and no model was asked.")

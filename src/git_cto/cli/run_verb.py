@@ -16,7 +16,7 @@ from git_cto.cli.run_options import Options
 from git_cto.cli.run_talk import asking, permission, told
 from git_cto.cli.shell import Shell, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
-from git_cto.errors import CtoError, ExitCode, InterruptError, disk_full
+from git_cto.errors import CtoError, ExitCode, StoppedByUserError, disk_full
 from git_cto.loop import Means, loop
 from git_cto.work import planning
 from git_cto.work.acting import Doing, guidance
@@ -92,7 +92,7 @@ def _looped(
         watch.show(run, progress)
         return loop(workspace, run_id, replace(means, ask_human=asking(shell, options, watch)))
     except KeyboardInterrupt:
-        raise InterruptError("Interrupted. What was committed is kept.", resume) from None
+        raise StoppedByUserError("Interrupted. What was committed is kept.", resume) from None
     except SystemExit:  # TERM or HUP
         shell.note(f"Stopped. What was committed is kept.\nNext: {resume}")
         raise

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from msgspec import Struct
 
 from git_cto.errors import CtoError, ToolError, UsageError
-from git_cto.redaction import printable, redacted, secret_values
+from git_cto.redaction import printable, redact_all, redacted, secret_values
 
 if TYPE_CHECKING:
     import msgspec
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., object])
 
 
-@dataclass(frozen=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """How one command speaks. With `json`, stdout gets one document and everything else goes to stderr."""
 
     json: bool
@@ -97,8 +96,9 @@ def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Comman
 def _print_json(document: msgspec.Struct) -> None:
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode("utf-8")
-    click.echo(redacted(text, secret_values(os.environ)))
+    # Text by text: hidden in the document as a whole, a secret of digits or a key over two texts would leave no JSON.
+    clean = redact_all(msgspec.to_builtins(document), secret_values(os.environ))
+    click.echo(msgspec.json.format(msgspec.json.encode(clean), indent=2))
 
 
 def report(error: CtoError, *, wants_json: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from git_cto.model import VerdictRecord
+
 if TYPE_CHECKING:
     from git_cto.work.runs import Run
 
@@ -25,6 +27,9 @@ def hints(run: Run) -> dict[str, str]:
 
 def next_steps(run: Run) -> list[tuple[str, str]]:
     """What to type next: the command, and what it does."""
+    where = run.standing
+    if where.escalated or where.aborted:
+        return [(f"git cto continue {run.id} --reason TEXT", "the loop has stopped, and a human is asked")]
     for state, command, why in (
         ("active", "git cto finish -m SUMMARY", "when {} is done"),
         ("fix", "git cto start {}", "mend what the review found"),
@@ -36,4 +41,19 @@ def next_steps(run: Run) -> list[tuple[str, str]]:
             if state == "active":
                 steps.insert(0, (f"git cto start {task}", "be on its branch"))
             return steps
+    if run.merged:
+        return [(f"git show {run.target.name}", f"it is merged into {run.target.name}: nothing is left to do")]
+    if _approved(run):
+        return [("git cto gate", "may it be merged?")]
     return [("git cto review", "have the change judged")]
+
+
+def _approved(run: Run) -> bool:
+    """Whether the last verdict approved what trunk holds."""
+    latest = run.standing.latest
+    return (
+        latest is not None
+        and isinstance(latest.body, VerdictRecord)
+        and latest.body.verdict == "approve"
+        and latest.subject.head == run.trunk
+    )

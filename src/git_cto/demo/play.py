@@ -132,6 +132,7 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def _set_up(stage: _Stage, server: ModelServer) -> None:
+    (stage.home / "tmp").mkdir()
     (stage.home / ".codex").mkdir()
     (stage.home / "tmp").mkdir()
     (stage.home / ".codex" / "config.toml").write_text(server.codex_config(), encoding="utf-8")

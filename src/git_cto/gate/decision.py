@@ -6,12 +6,14 @@ stands, and nothing of the change lay outside the reviewer's sight under today's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from git_cto.gate.digests import plan_digest
+from git_cto.gate.refusals import lifted_aborts, standing_refusal
 from git_cto.gate.rounds import in_order
-from git_cto.gate.rule import coverage_gaps, judge
+from git_cto.gate.rule import coverage_gaps, judge, way_out
 from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
 
 if TYPE_CHECKING:
@@ -21,18 +23,22 @@ if TYPE_CHECKING:
     from git_cto.gate.rounds import Standing
     from git_cto.model import Change, Target
 
+_OVERRULE = "git cto override --reason TEXT, or git cto review on its own branch"
+_STOPPED = "git cto continue --reason TEXT, then fix it and git cto review"
+_FIX = "fix it, then git cto review"
 
-@dataclass(frozen=True)
-class Facts:
+
+class Facts(Struct, frozen=True):
     """What was found out about a change besides its records."""
 
     target: Target
     conflicts: tuple[str, ...] = ()  # paths that conflict with the target
     commits_since: int | None = None  # commits after the last judged one, where that is an ancestor
+    run: str = ""  # the run whose branch is asked about
+    series: str = ""  # what its rounds are counted in
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The gate's answer. `reasons` are sentences, `next_step` what to type; `by` is the record that opened it."""
 
     allowed: bool
@@ -63,7 +69,31 @@ def decide(
         )
     if not about:
         return _unjudged(change, facts, standing, policy)
-    return _by_latest(change, about, known, policy)
+    decision = _by_latest(change, about, known, standing, policy)
+    if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
+        lifted = lifted_aborts(in_order(known))
+        against = _against(decision.by.body, standing_refusal(decision.by.body, about[:-1], lifted), facts, standing)
+        if any(isinstance(record.body, OverrideRecord) for record in about):
+            against = ()
+        if against:
+            return Decision(False, against, _OVERRULE, plan=decision.plan)
+    return decision
+
+
+def _against(
+    approval: VerdictRecord, refusal: Record | None, facts: Facts, standing: Standing | None
+) -> tuple[str, ...]:
+    """Why an approval that is sound in itself does not open the gate: a refusal stands, or a human's word is due."""
+    if refusal and isinstance(refusal.body, VerdictRecord):
+        return (
+            f"Exactly this change was refused before: {_first(refusal.body)}",
+            "An approval under another plan or name does not take that back.",
+        )
+    if facts.run and approval.run != facts.run:
+        return (f"It was approved without the plan of the run {facts.run}.",)
+    if _stopped(standing) and facts.series not in {"", approval.series}:
+        return ("Its series waits for a human: the last verdict was abort, or the rounds are used up.",)
+    return ()
 
 
 def _covers(record: Record, change: Change, target: Target) -> bool:
@@ -75,7 +105,9 @@ def _covers(record: Record, change: Change, target: Target) -> bool:
     )
 
 
-def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record], policy: Policy) -> Decision:
+def _by_latest(
+    change: Change, about: Sequence[Record], known: Sequence[Record], standing: Standing | None, policy: Policy
+) -> Decision:
     latest = about[-1]
     if isinstance(latest.body, OverrideRecord):
         who = latest.body.actor.name
@@ -87,7 +119,7 @@ def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record],
         return Decision(
             False,
             (f"Round {verdict.round} said {verdict.verdict}: {_first(verdict)}",),
-            "fix it, then git cto review",
+            _STOPPED if _stopped(standing) else way_out(verdict, policy) or _FIX,
             plan=plan,
         )
     doubts = _doubts(change, verdict, plan, policy)
@@ -104,6 +136,11 @@ def _by_latest(change: Change, about: Sequence[Record], known: Sequence[Record],
             plan=plan,
         )
     return Decision(True, (_opened(verdict),), by=latest, plan=plan)
+
+
+def _stopped(standing: Standing | None) -> bool:
+    """Whether a human has to speak before anything is reviewed again."""
+    return standing is not None and (standing.escalated or standing.aborted)
 
 
 def _plan_of(verdict: VerdictRecord, known: Sequence[Record]) -> Plan | None:
@@ -134,6 +171,7 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
         commands=verdict.commands,
         suspicions=verdict.suspicions,
         policy=policy,
+        results=verdict.results,
     )
     if judged.verdict != "approve" and not gaps:
         because = "; ".join(judged.downgrades) or f"the model said {judged.verdict}"
@@ -142,15 +180,14 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
 
 
 def _first(verdict: VerdictRecord) -> str:
-    text = (verdict.review.reason or verdict.review.summary).strip() or "it gave no reason"
-    if verdict.model_verdict != verdict.verdict and verdict.downgrades:
-        text = "; ".join(verdict.downgrades)
+    overruled = verdict.model_verdict != verdict.verdict
+    text = (verdict.said if overruled else verdict.review.reason or verdict.said).strip() or "it gave no reason"
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def _opened(verdict: VerdictRecord) -> str:
     engine = f"{verdict.engine.model} ({verdict.engine.engine.capitalize()} {verdict.engine.version})"
-    tasks = f", {verdict.tasks} of {verdict.tasks} tasks" if verdict.tasks else ""
+    tasks = f", {verdict.tasks} of {verdict.tasks} {'task' if verdict.tasks == 1 else 'tasks'}" if verdict.tasks else ""
     return f"Approved in round {verdict.round} by {engine}{tasks}."
 
 
@@ -168,7 +205,7 @@ def _unjudged(change: Change, facts: Facts, standing: Standing | None, policy: P
         if facts.commits_since:
             commits = "1 commit" if facts.commits_since == 1 else f"{facts.commits_since} commits"
             reasons.append(f"{commits} came after it and nobody has judged {'it' if commits[:2] == '1 ' else 'them'}.")
-        if standing.escalated or standing.aborted:
+        if _stopped(standing):
             next_step = "git cto continue --reason TEXT, then git cto review"
     if policy.gate.trust == "signed":
         reasons.append("Only signed records count here.")

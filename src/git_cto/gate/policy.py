@@ -6,7 +6,6 @@ the user's own settings, which may narrow a policy and never widen it.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from typing import Annotated, Literal
 
@@ -50,14 +49,17 @@ DEFAULT_SUMMARISED = (
 LARGEST_REQUEST = 900_000  # bytes; Codex refuses more than 1,048,576 characters
 
 Positive = Annotated[int, Meta(ge=1, le=100)]
+# A model or an effort goes to an engine as an argument: no option, nothing unprintable.
+ENGINE_WORD = r"^[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*\Z"
+EngineWord = Annotated[str, Meta(pattern=ENGINE_WORD)]
 Glob = Annotated[str, Meta(pattern="^[^!]")]  # "!" would exclude in a gitignore; it must not pass as a plain pattern
 
 
 class PlanPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """`[plan]`: who plans, and how hard."""
 
-    model: str | None = None
-    effort: str | None = None
+    model: EngineWord | None = None
+    effort: EngineWord | None = None
 
 
 class ReviewPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,9 +69,9 @@ class ReviewPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     text that speaks to a reviewer is expected (tests of prompts, say).
     """
 
-    model: str | None = None
-    effort: str | None = None
-    allowed_models: tuple[str, ...] | None = None
+    model: EngineWord | None = None
+    effort: EngineWord | None = None
+    allowed_models: tuple[EngineWord, ...] | None = None
     context: tuple[str, ...] = ()
     title_and_body: bool = False
     suspicious_ok: tuple[Glob, ...] = ()
@@ -113,7 +115,7 @@ class ExecutePolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """`[execute]`: what an executor may use and spend."""
 
     allowed_tools: tuple[str, ...] | None = None
-    model: str | None = None
+    model: EngineWord | None = None
     max_cost: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
@@ -134,6 +136,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
 
+_MEND = "mend it on the target branch"
+
+
 def read_policy(text: str | None, where: str) -> Policy:
     """The policy that `text` (TOML) says; defaults where there is none. `where` is for messages, `<target>:<path>`.
 
@@ -146,9 +151,11 @@ def read_policy(text: str | None, where: str) -> Policy:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{where} is not TOML: {error}.", "mend it on the target branch") from error
+        raise PolicyError(f"{where} is not TOML: {error}.", _MEND) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise PolicyError(f"{where} cannot be read: it has a number that is far too long.", _MEND) from error
     except RecursionError as error:
-        raise PolicyError(f"{where} is nested too deeply.", "mend it on the target branch") from error
+        raise PolicyError(f"{where} is nested too deeply.", _MEND) from error
     _check_keys(values, where)
     try:
         return msgspec.convert(values, Policy)
@@ -173,5 +180,7 @@ def _check_keys(values: dict[str, object], where: str) -> None:
 
 
 def _unknown(where: str, what: str, key: str, known: tuple[str, ...]) -> PolicyError:
+    import difflib  # noqa: PLC0415 -- start-up
+
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
     return PolicyError(f"{where}: unknown key {what}.", f"did you mean {near[0]}? (known: {', '.join(known)})")

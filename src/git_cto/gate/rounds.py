@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.model import ContinueRecord, OverrideRecord, Record, VerdictRecord
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from git_cto.model import Finding, Series
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where a series stands. `round` is the number that the next verdict gets; `latest` its last verdict."""
 
     round: int
@@ -45,17 +45,26 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     for record in by_id.values():
         followers.setdefault(record.body.supersedes, []).append(record)
     ready = [_by_time(record) for record in by_id.values() if record.body.supersedes not in by_id]
-    rest = sorted(map(_by_time, by_id.values()), reverse=True)  # for a circle, which no honest writer makes
     heapify(ready)
     placed: dict[str, Record] = {}
     while len(placed) < len(by_id):
-        _, record_id = heappop(ready) if ready else rest.pop()
-        if record_id in placed:
-            continue
+        record_id = heappop(ready)[1] if ready else _of_a_circle({k: v for k, v in by_id.items() if k not in placed})
         placed[record_id] = by_id[record_id]
         for follower in followers.get(record_id, ()):
-            heappush(ready, _by_time(follower))
+            if follower.id not in placed:
+                heappush(ready, _by_time(follower))
     return list(placed.values())
+
+
+def _of_a_circle(left: dict[str, Record]) -> str:
+    """Where to cut a circle of records that supersede each other. Ids are digests, so nobody can make one."""
+    at = min(left.values(), key=_by_time)
+    walked: dict[str, Record] = {}
+    while at.id not in walked:
+        walked[at.id] = at
+        at = left[at.body.supersedes]
+    circle = list(walked.values())[list(walked).index(at.id) :]
+    return min(circle, key=_by_time).id
 
 
 def _by_time(record: Record) -> tuple[str, str]:

@@ -5,8 +5,9 @@ A model's verdict is an input. It can be made stricter here, never milder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.gate.globs import matches
 
@@ -14,13 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from git_cto.gate.policy import Policy
-    from git_cto.model import CommandOutcome, Coverage, Finding, Plan, Review, Suspicion, Task, TaskReview, Verdict
+    from git_cto.model import (
+        CommandOutcome,
+        Coverage,
+        Finding,
+        Plan,
+        Review,
+        Suspicion,
+        Task,
+        TaskResult,
+        TaskReview,
+        Verdict,
+        VerdictRecord,
+    )
 
 BARRING = frozenset({"blocker", "major"})
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """The recorded verdict, why it is stricter than the model's (one phrase each), and earlier findings still open."""
 
     verdict: Verdict
@@ -28,7 +40,7 @@ class Judged:
     carried: tuple[Finding, ...]
 
 
-def judge(
+def judge(  # noqa: PLR0913 -- what a verdict rests on
     review: Review,
     *,
     plan: Plan | None,
@@ -37,16 +49,19 @@ def judge(
     commands: Sequence[CommandOutcome],
     suspicions: Sequence[Suspicion],
     policy: Policy,
+    results: Sequence[TaskResult] = (),
 ) -> Judged:
     """The verdict to record for `review`.
 
-    `plan` is the plan that was asked about (None without one), `prior` the findings that were open before.
+    `plan` is the plan that was asked about (None without one), `prior` the findings that were open before, `results`
+    what is recorded of the tasks.
     """
     carried, unruled = _carried(review, prior)
     if review.verdict != "approve":
         return Judged(review.verdict, (), carried)
     why = [
         *_about_tasks(review, plan),
+        *(f"{one.task_id} was recorded as {one.outcome}" for one in results if one.outcome != "done"),
         *_about_findings(review.findings, carried, unruled),
         *(f"verification failed: {_short(one.command)}" for one in commands if not one.passed),
         *coverage_gaps(coverage, policy),
@@ -132,3 +147,19 @@ def _count(number: int, one: str, many: str) -> str:
 def _short(text: str, width: int = 60) -> str:
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def way_out(verdict: VerdictRecord, policy: Policy) -> str:
+    """What to type where the reviewer would approve, and what stands in the way is nothing that a fix could mend.
+
+    "" where there is something to mend.
+    """
+    if verdict.model_verdict != "approve" or verdict.verdict == "approve":
+        return ""
+    odd = [one for one in verdict.suspicions if one.bars and not matches(one.path, policy.review.suspicious_ok)]
+    if len(coverage_gaps(verdict.coverage, policy)) + len(odd) >= len(verdict.downgrades):
+        key = "[review] suspicious_ok" if odd else "[coverage] listed_ok"
+        return f"look at it yourself, then git cto override --reason TEXT (or {key} in the policy)"
+    if all(phrase.endswith("got no ruling") for phrase in verdict.downgrades):
+        return 'git cto review --dispute "how the earlier finding was mended"'
+    return ""

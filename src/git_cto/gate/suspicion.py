@@ -1,4 +1,4 @@
-"""Looks for text in added lines that is meant to deceive a reader or to steer a reviewing model. Pure.
+"""Looks for text in added lines and new names that is meant to deceive a reader or to steer a reviewing model. Pure.
 
 It cannot find every attempt; it makes the plain ones cost a human's look.
 """
@@ -22,17 +22,18 @@ _UNSEEN = "\u115f\u1160\u3164\uffa0\U000e0100-\U000e01ef"  # letters without a s
 _INVISIBLE = re.compile(f"[{_BIDI}{_TAGS}{_ZERO_WIDTH}{_UNSEEN}]")
 _EMOJI_TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")  # flags of England, Scotland, Wales, ...
 
+# Every repetition has an end, so that no line takes time that grows with its square.
 _SPEAKS = re.compile(
     r"""
-      ["']?verdict["']?\s*[:=]\s*["']?approve\b
+      ["']?verdict["']?\s{0,9}[:=]\s{0,9}["']?approve\b
     | \b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|all|your)\b[^.\n]{0,30}
       \b(?:instructions?|rules|prompts?|guidelines)\b
-    | \b(?:reviewers?|codex|assistant|llm|ai|language\ model|gpt)\b[,:]?\s+
-      (?:(?:please|must|should|always|now|just)\s+)+approve\b
-    | \b(?:please|must|should|always)\s+approve\b
-    | \bapprove\s+(?:these|my)\s+(?:change|diff|patch|pull|pr|commit|merge|code|request)
-    | \bapprove\s+this\b
-    | <\s*/?\s*(?:system|developer|instructions?)\s*>
+    | \b(?:reviewers?|codex|assistant|llm|ai|language\ model|gpt)\b[,:]?\s{1,9}
+      (?:(?:please|must|should|always|now|just)\s{1,9}){1,9}approve\b
+    | \b(?:please|must|should|always)\s{1,9}approve\b
+    | \bapprove\s{1,9}(?:these|my)\s{1,9}(?:change|diff|patch|pull|pr|commit|merge|code|request)
+    | \bapprove\s{1,9}this\b
+    | <\s{0,9}/?\s{0,9}(?:system|developer|instructions?)\s{0,9}>
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -47,6 +48,14 @@ def suspicions(path: str, patch: str) -> list[Suspicion]:
         for number, line in added_lines(patch)
         for what, bars in _of_line(line)
     ]
+
+
+def name_suspicions(path: str, text: str) -> list[Suspicion]:
+    """What is suspicious in the name of a new file: `path` is the name for people, `text` the name as it is.
+
+    A name has no line; it is said to be at the first one.
+    """
+    return [Suspicion(path=path, line=1, what=f"has a name that {what}", bars=bars) for what, bars in _of_line(text)]
 
 
 def _of_line(line: str) -> Iterator[tuple[str, bool]]:

@@ -4,7 +4,6 @@ They are for people to read and nothing rests on them. The folder lies in the ma
 repository brings along, a link in particular, cannot lead a write out of it.
 """
 
-
 from __future__ import annotations
 
 import contextlib

@@ -28,7 +28,8 @@ from git_cto.ledger.writing import Races, commit, queue, swap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from git_cto.repo.git import Git, Objects
+    from git_cto.repo.git import Git
+    from git_cto.repo.objects import Objects
 
 RECORDS_REF = "refs/notes/cto-records"
 SHADOW_REF = "refs/cto/records"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from git_cto.model import Predicate, Record, Subject
-    from git_cto.repo.git import Git, Objects
+    from git_cto.repo.git import Git
+    from git_cto.repo.objects import Objects
 
 
 class Ledger:

@@ -11,12 +11,13 @@ import re
 from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError
-from git_cto.repo.git import CHUNK, missing_object
+from git_cto.repo.objects import CHUNK, missing_object, tree_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from git_cto.repo.git import Git, Objects
+    from git_cto.repo.git import Git
+    from git_cto.repo.objects import Objects
 
 # What a commit does to paths of the notes tree: the id of a blob that is there already, or new content.
 Edits = dict[str, str | bytes]
@@ -83,7 +84,7 @@ class Tree:
             found = self._reader.read(oid)
             if found is None or found[0].type != "tree":
                 raise missing_object(oid)
-            self._folders[oid] = dict(_parse(found[1], len(oid) // 2))
+            self._folders[oid] = dict(tree_entries(found[1], len(oid) // 2))
         return self._folders[oid]
 
     def notes(self, object_id: str) -> list[tuple[str, str]]:
@@ -121,15 +122,6 @@ class Tree:
         if content is None:
             raise missing_object(oid)
         return content
-
-
-def _parse(tree: bytes, width: int) -> Iterator[tuple[bytes, tuple[bytes, str]]]:
-    at = 0
-    while at < len(tree):
-        end = tree.index(b"\0", at)
-        mode, _, name = tree[at:end].partition(b" ")
-        at = end + 1 + width
-        yield name, (mode, tree[end + 1 : at].hex())
 
 
 class Difference:

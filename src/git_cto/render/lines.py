@@ -64,7 +64,7 @@ def filled(start: str, text: str, hang: int, *, columns: int = WIDTH) -> str:
             if width(left) <= room:
                 lines[-1] += gap + left
                 fresh, left = False, ""
-            elif fresh and lines[-1] == margin:
+            elif fresh and not lines[-1].strip():
                 piece = _beginning(left, room) or left[0]
                 lines[-1] += piece
                 left = left[len(piece) :]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.model import OverrideRecord, VerdictRecord
 from git_cto.render.lines import WIDTH, wrapped
-from git_cto.render.words import counted, engine_words, tokens_words
+from git_cto.render.words import counted, engine_words, series_words, tokens_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,11 +32,11 @@ def _one(record: Record) -> str:
     if body.tasks:
         parts.append(f"{passed}/{body.tasks} tasks")
     parts.append(counted(len(body.open_findings), "open finding"))
-    of = f"run {body.run}" if body.run else body.series
+    of = series_words(body.series)
     return _lines(
         " · ".join(parts),
         f"{engine_words(body.engine)}, effort {body.engine.effort}, {tokens_words(body.engine.tokens)} · {of}",
-        body.review.summary,
+        body.said,
         *(f"- {reason}" for reason in body.downgrades),
     )
 

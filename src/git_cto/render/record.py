@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.render.lines import wrapped
 from git_cto.render.terminal import plan_text, verdict_text
+from git_cto.render.words import series_words
 
 if TYPE_CHECKING:
     from git_cto.model import Actor, Record
@@ -22,7 +23,7 @@ def record_text(record: Record, style: Style) -> str:
     elif isinstance(body, VerdictRecord):
         text = verdict_text(record, style) + "\n" + "\n".join(_beyond(body))
     else:
-        text = wrapped(body.reason) + "\n" + wrapped(f"for {body.series} into {body.target}", 0, 4)
+        text = wrapped(body.reason) + "\n" + wrapped(f"for {series_words(body.series)} into {body.target}", 0, 4)
     return f"{text}\n\n{wrapped(f'{_by(body.actor)} · {body.time}', 0, 4)}\nrecord {record.id}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.redaction import printable
 from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
-from git_cto.render.words import SIGNS, ago, counted, elapsed, engine_words, tokens_words
+from git_cto.render.words import SIGNS, ago, counted, elapsed, engine_words, series_words, tokens_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ def _led(lead: str, text: str, style: Style, colour: str = "") -> str:
 def next_line(*steps: tuple[str, str] | str) -> str:
     """`Next: <command>   <what it does>`, one line for each step."""
     rows = [(step, "") if isinstance(step, str) else step for step in steps]
-    rows = [(printable(command), why) for command, why in rows]
+    rows = [(printable(command), printable(why)) for command, why in rows]
     widest = max((width(command) for command, why in rows if why), default=0)
     lines = []
     for number, (command, why) in enumerate(rows):
@@ -86,10 +86,10 @@ def _task_lines(
     ids = max((len(task.id) for task in tasks), default=0)
     lines = []
     for task in tasks:
-        after = f"   after {', '.join(task.depends_on)}" if task.depends_on else ""
+        after = "   after " + printable(", ".join(task.depends_on)) if task.depends_on else ""
         state = f"{states[task.id]:<8}" if states else ""
         start = f"  {task.id:<{ids}}  {state}{_VERBS[task.action]:<7}"
-        head = start + printable(task.target) + after
+        head = (start + printable(task.target) + after).rstrip()
         margin = 4 + ids
         lines.append(head if width(head) <= WIDTH else filled(start, task.target + after, margin))
         lines.append(wrapped(task.description, margin))
@@ -140,25 +140,21 @@ def verdict_text(record: Record, style: Style) -> str:
     body = record.body
     assert isinstance(body, VerdictRecord)  # noqa: S101 -- what callers pass
     said = f"{SIGNS[body.verdict]} {body.verdict}"
-    summary = body.review.reason if body.verdict == "abort" and body.review.reason else body.review.summary
-    opening = filled(f"{said}   ", summary, 4).removeprefix(said)
+    overruled = body.model_verdict != body.verdict
+    opening = filled(f"{said}   ", body.review.summary if overruled else body.said, 4).removeprefix(said)
     lines = [style(said, _COLOURS[body.verdict], bold=True) + opening, ""]
     lines += [_task_review_line(one) for one in body.review.task_reviews]
     if body.review.task_reviews:
         lines.append("")
     for finding in body.open_findings:
         lines += filter(None, _finding_lines(finding))
-    if body.model_verdict != body.verdict:
-        lines.append(
-            wrapped(
-                f"Codex said {body.model_verdict}; git-cto says {body.verdict}: " + "; ".join(body.downgrades) + ".", 2
-            )
-        )
+    if overruled:
+        lines.append(wrapped(f"Codex said {body.model_verdict}; git-cto says {body.verdict}: {body.said}.", 2))
     if lines[-1]:
         lines.append("")
     cost = f"{engine_words(body.engine)} · {tokens_words(body.engine.tokens)} · {elapsed(body.engine.seconds)}"
     lines.append(filled("Seen: ", f"{coverage_words(body.coverage)} · {cost}", 6))
-    where = f"{record.subject.head[:7]} · round {body.round} · {body.series} · unsigned"
+    where = f"{record.subject.head[:7]} · round {body.round} · {series_words(body.series)} · unsigned"
     lines.append(filled("Recorded on ", where, 6))
     return "\n".join(lines)
 
@@ -219,7 +215,7 @@ def _log_line(record: Record, now: str, style: Style) -> str:
 def _log_words(body: Predicate) -> tuple[str, str, str]:
     """What a record is, in which colour, and what it says."""
     if isinstance(body, VerdictRecord):
-        return body.verdict, _COLOURS[body.verdict], f"round {body.round} {body.review.summary}"
+        return body.verdict, _COLOURS[body.verdict], f"round {body.round} {body.said}"
     if isinstance(body, PlanRecord):
         return "plan", "", f"{body.run} {body.plan.objective}"
     if isinstance(body, OverrideRecord):

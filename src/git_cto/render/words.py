@@ -31,6 +31,12 @@ def engine_words(engine: EngineUse) -> str:
     return f"{engine.model}, {engine.engine.capitalize()} {engine.version}"
 
 
+def series_words(series: str) -> str:
+    """What rounds are counted in, for people: `run health-check-3f2a1c`, `branch topic`, `commit 9f8e7d6`."""
+    kind, _, name = series.partition("/")
+    return f"{kind} {name.removeprefix('refs/heads/') if kind == 'branch' else name[:12] if kind == 'commit' else name}"
+
+
 def elapsed(seconds: float) -> str:
     """`0:42`, `12:03`, `1:02:03`."""
     minutes, rest = divmod(int(seconds), 60)

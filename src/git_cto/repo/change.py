@@ -7,17 +7,23 @@ change is shown, and as what text, is `repo.patch`'s business.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError, ToolError, UsageError
 from git_cto.model import Change, FileChange
-from git_cto.repo.git import git_error, missing_object
+from git_cto.repo.git import git_error
+from git_cto.repo.objects import missing_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from git_cto.repo.git import Git, Lens
+    from git_cto.repo.git import Git
+    from git_cto.repo.lens import Lens
+    from git_cto.repo.objects import Objects
 
+_FEW = 20  # commits
+_NO_NAMES = frozenset((b"", b".", b"..", b".git"))  # in lower case; git itself would never write them
 RAW_OPTIONS = ("-r", "--raw", "--no-abbrev", "--no-renames", "-z", "--ignore-submodules=none")
 
 
@@ -26,6 +32,8 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
 
     Raises `UsageError` where there is none or more than one, `ToolError` where history is missing.
     """
+    if _grew_from(lens.reader, head, target):
+        return target
     done = lens.attempt("merge-base", "--all", "--end-of-options", target, head)
     bases = done.stdout.decode().split()
     if done.returncode not in {0, 1} or (not bases and done.stderr.strip()):
@@ -43,6 +51,19 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
             f"git merge {target_name}, then try again",
         )
     return bases[0]
+
+
+def _grew_from(reader: Objects, head: str, target: str) -> bool:
+    """Whether `target` is a few commits behind `head`, first parents only: then it is the one merge base.
+
+    That is how most branches are, and asking for these commits is quicker than starting git once more.
+    """
+    commit: str | None = head
+    for _ in range(_FEW):
+        if commit is None or commit == target:
+            break
+        commit = reader.first_parent(commit)
+    return commit == target
 
 
 def _above_the_cut(lens: Lens, target: str, head: str) -> list[str]:
@@ -66,29 +87,48 @@ def _above_the_cut(lens: Lens, target: str, head: str) -> list[str]:
 
 def identify(lens: Lens, base: str, head: str) -> Change:
     """The change from commit `base` to commit `head`. Its id is the blob id of the raw listing of what differs."""
+    reader = lens.reader  # starts while git compares
     done = lens.attempt("diff-tree", *RAW_OPTIONS, "--end-of-options", base, head)
     if done.returncode != 0:
         if b"unable to read tree" in done.stderr or b"bad object" in done.stderr:
             raise missing_object(head)
         raise git_error(("diff-tree",), done.returncode, done.stderr)
-    tree = lens.run("rev-parse", "--verify", "--end-of-options", f"{head}^{{tree}}").decode().strip()
+    tree = reader.info(f"{head}^{{tree}}")
+    if tree is None:
+        raise missing_object(head)
     raw = done.stdout
     files = tuple(_parse(raw))
-    if len({file.path for file in files}) != len(files):
-        raise GitError(
-            "A tree of this change names one path twice, so what it says is not well defined.",
-            "git fsck",
-            code="malformed_tree",
-        )
+    _refuse_malformed([file.path for file in files])
     return Change(
         id=blob_id(raw, lens.place.object_format),
         sha256=hashlib.sha256(raw).hexdigest(),
         base=base,
         head=head,
-        tree=tree,
+        tree=tree.oid,
         raw=raw,
         files=files,
     )
+
+
+def _refuse_malformed(paths: Sequence[bytes]) -> None:
+    """Raises `GitError` where trees were made by hand so that what git says of them is about something else.
+
+    git compares two trees by walking along both, and takes for granted that they are sorted: where one is not, it
+    names one path twice, or lists files in an order that a tree made of them would not have.
+    """
+    for path in paths:
+        if any(part.lower() in _NO_NAMES for part in path.split(b"/")):
+            raise GitError(
+                f"A tree of this change has the path {path.decode('utf-8', 'replace')!a}, which no file can have.",
+                "git fsck",
+                code="malformed_tree",
+            )
+    if any(one >= other for one, other in itertools.pairwise(paths)):
+        raise GitError(
+            "A tree of this change names one path twice or is not sorted, so what it says is not well defined.",
+            "git fsck",
+            code="malformed_tree",
+        )
 
 
 def blob_id(content: bytes, object_format: str) -> str:

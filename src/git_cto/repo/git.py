@@ -1,8 +1,8 @@
-"""Runs plain git: finds the repository, reads objects, and isolates what must not depend on anybody's settings.
+"""Runs plain git: finds the repository, asks it, and acts in it for the user.
 
 Three ways to call git, from strict to polite:
 
-* `Lens`: reads commits, trees and blobs only. It sees the repository's objects but none of its configuration,
+* `lens.Lens`: reads commits, trees and blobs only. It sees the repository's objects but none of its configuration,
   attributes, grafts, replacements or refs, so that what it prints depends on the objects alone.
 * `Git.run`: plumbing on the real repository (refs, notes), deaf to the user's configuration.
 * `Git.polite`: commands that act for the user (status, fetch, push), with their configuration and credentials.
@@ -14,24 +14,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.errors import GitError, UsageError
+from git_cto.repo.objects import Objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 MINIMUM_VERSION = (2, 38)  # merge-tree --write-tree
-CHUNK = 1 << 16
-# How much of a pack git maps and caches: by default all of it, however large.
-_SMALL = ("-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m", "-c", "core.deltaBaseCacheLimit=32m")
-_PIPE = 4096  # bytes that every pipe holds
 
 # Inherited variables that describe the user's connection or identity, not another repository.
 _POLITE = (
@@ -52,8 +46,7 @@ _POLITE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where we are: absolute paths of the repository, and what kind it is."""
 
     git_dir: str  # of this worktree
@@ -73,17 +66,28 @@ class Place:
         return "0" * self.oid_length
 
 
+# Takes a folder for a repository only if it is named .git, is linked to by one, or is named in GIT_DIR.
+_NO_BARE = ("-c", "safe.bareRepository=explicit")
+
+
 def discover(cwd: str, environ: Mapping[str, str]) -> Place:
     """Finds the repository that git itself would use in `cwd`, worktrees and GIT_DIR included.
 
-    Raises `UsageError` outside of a repository.
+    Raises `UsageError` outside of a repository, and in what looks like one in the middle of a worktree: a change can
+    bring a folder with a HEAD and a config of its own, whose settings would name commands to run.
     """
     asked = ["--absolute-git-dir", "--git-common-dir", "--show-object-format", "--is-shallow-repository"]
-    argv = ["git", "rev-parse", "--path-format=absolute", *asked, "--is-bare-repository", "--show-toplevel"]
-    done = _run(argv, cwd=cwd, env={**environ, "LC_ALL": "C"})
+    argv = ["rev-parse", "--path-format=absolute", *asked, "--is-bare-repository", "--show-toplevel"]
+    env = {**environ, "LC_ALL": "C"}
+    done = run_git(["git", *_NO_BARE, *argv], cwd=cwd, env=env)
+    if _is_bare_refusal(done.stderr):
+        _refuse_embedded(cwd, env)
+        done = run_git(["git", *argv], cwd=cwd, env=env)
     lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
     if len(lines) < len(asked) + 2:
         raise _no_repository(cwd, done.stderr.decode("utf-8", "replace"))
+    if lines[2] not in {"sha1", "sha256"}:
+        raise UsageError("The path of this repository has a line break in it.", "mv it to a path without")
     worktree = lines[5] if done.returncode == 0 and len(lines) > len(asked) + 2 else None
     return Place(
         git_dir=lines[0],
@@ -94,18 +98,61 @@ def discover(cwd: str, environ: Mapping[str, str]) -> Place:
     )
 
 
+def _is_bare_refusal(stderr: bytes) -> bool:
+    return b"cannot use bare repository" in stderr
+
+
+def _refuse_embedded(cwd: str, env: Mapping[str, str]) -> None:
+    """Raises unless the bare repository that `cwd` is in lies outside of every worktree, or in a .git folder."""
+    found = folder = _git_dir(cwd, env)
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        asked = ["--absolute-git-dir", "--git-common-dir", "--show-toplevel"]
+        argv = ["git", *_NO_BARE, "rev-parse", "--path-format=absolute", *asked]
+        done = run_git(argv, cwd=folder, env=env)
+        if _is_bare_refusal(done.stderr):
+            folder = _git_dir(folder, env)
+            continue
+        lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
+        if b"not a git repository" in done.stderr or (done.returncode != 0 and len(lines) > 2):
+            return  # nothing around it, or a repository that has no worktree
+        if done.returncode != 0:
+            raise _embedded(found)
+        if not any(os.path.commonpath([found, os.path.realpath(own)]) == os.path.realpath(own) for own in lines[:2]):
+            raise _embedded(found, lines[2])
+        return
+
+
+def _git_dir(cwd: str, env: Mapping[str, str]) -> str:
+    done = run_git(["git", "rev-parse", "--absolute-git-dir"], cwd=cwd, env=env)
+    if done.returncode != 0:
+        raise _embedded(cwd)
+    return os.path.realpath(done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n"))
+
+
+def _embedded(found: str, worktree: str = "") -> UsageError:
+    around = f"inside of the worktree {worktree}" if worktree else "that git cannot look around"
+    return UsageError(
+        f"{found} looks like a bare repository {around}: a change may have brought it, so it is not used.",
+        f"{f'cd {worktree}, or ' if worktree else ''}git --git-dir={found} cto ..., if it is yours",
+        code="embedded_repository",
+    )
+
+
 def _no_repository(cwd: str, stderr: str) -> UsageError:
     if "dubious ownership" in stderr:
         hint = stderr.rsplit("\n\t", 1)[-1].strip()
         return UsageError("git does not trust this repository: it belongs to another user.", hint)
     if "not a git repository" in stderr:
-        return UsageError(f"{cwd} is not in a git repository.", "git init, or cd to your repository", code="no_repository")
-    return UsageError(f"git cannot use the repository here: {_last_line(stderr)}", "git status")
+        hint = "git init, or cd to your repository"
+        return UsageError(f"{cwd} is not in a git repository.", hint, code="no_repository")
+    return UsageError(f"git cannot use the repository here: {_last_line(stderr).rstrip('.')}.", "git status")
 
 
-def _run(
+def run_git(
     argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str], data: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
+    """Runs a git command line to its end. `GitError` where there is no git; the exit code is the caller's to judge."""
     try:
         return subprocess.run(
             argv,
@@ -169,22 +216,23 @@ class Git:
 
     def attempt(self, *argv: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         """Runs plumbing and returns what happened, good or bad."""
-        return _run([*self._base, *self._settings, *argv], cwd=self._cwd, env=self._env, data=data)
+        return run_git([*self._base, *self._settings, *argv], cwd=self._cwd, env=self._env, data=data)
 
     def polite(self, *argv: str, data: bytes | None = None, prompt: bool = False) -> subprocess.CompletedProcess[bytes]:
         """Runs a command for the user, with their configuration and credentials, and returns what happened.
 
         It asks for nothing (passwords, editors) unless `prompt`.
         """
-        base = list(self._base)
-        if self.place.worktree is not None:
-            base.append(f"--work-tree={self.place.worktree}")
-        return _run(
-            [*base, "-c", "protocol.ext.allow=never", *argv],
+        return run_git(
+            self._polite_argv(argv),
             cwd=self.place.worktree or self._cwd,
             env=self.polite_environment(prompt=prompt),
             data=data,
         )
+
+    def _polite_argv(self, argv: Sequence[str]) -> list[str]:
+        where = [] if self.place.worktree is None else [f"--work-tree={self.place.worktree}"]
+        return [*self._base, *where, "-c", "protocol.ext.allow=never", *argv]
 
     def polite_environment(self, *, prompt: bool = False) -> dict[str, str]:
         """The user's environment without variables that point git at another repository or at an editor."""
@@ -203,6 +251,28 @@ class Git:
             stderr=subprocess.DEVNULL,
         )
 
+    @contextlib.contextmanager
+    def meanwhile(self, *argv: str) -> Iterator[Callable[[], subprocess.CompletedProcess[bytes]]]:
+        """Runs a command for the user, like `polite`, while the block runs; what it yields waits for the end, once."""
+        with subprocess.Popen(
+            self._polite_argv(argv),
+            cwd=self.place.worktree or self._cwd,
+            env=self.polite_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+
+            def finished() -> subprocess.CompletedProcess[bytes]:
+                out, err = process.communicate()
+                return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+            try:
+                yield finished
+            except BaseException:
+                process.kill()  # nobody waits for its answer any more
+                raise
+
     def objects(self) -> Objects:
         """A reader of this repository's objects; a context manager."""
         return Objects(self)
@@ -219,6 +289,8 @@ class Git:
             if found is None:
                 return None
             name = found
+        if name.startswith("^"):
+            return None  # git would take it for "without this commit"
         done = self.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
@@ -229,9 +301,13 @@ class Git:
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """Full ref names and the objects they point to, for `for-each-ref` patterns."""
-        out = self.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-        lines = out.decode("utf-8", "surrogateescape").splitlines()
-        return {ref: oid for oid, _, ref in (line.partition(" ") for line in lines)}
+        return {ref: oid for ref, (oid, _) in self.refs_and_links(*patterns).items()}
+
+    def refs_and_links(self, *patterns: str) -> dict[str, tuple[str, str]]:
+        """Like `refs`, and with each object the full name of the ref that the ref is a link to ("" for most)."""
+        out = self.run("for-each-ref", "--format=%(objectname) %(refname) %(symref)", *patterns)
+        rows = (line.split(" ") for line in out.decode("utf-8", "surrogateescape").split("\n") if line)
+        return {ref: (oid, link) for oid, ref, link in rows}
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether commit `older` is contained in commit `newer` (a commit contains itself)."""
@@ -249,13 +325,14 @@ class Git:
 
     def configs(self, prefix: str) -> dict[str, str]:
         """The values of the user's git configuration whose names start with `prefix`; the last of each counts."""
-        done = self.polite("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\."))
-        found: dict[str, str] = {}
-        for entry in done.stdout.decode("utf-8", "replace").split("\0"):
-            name, _, value = entry.partition("\n")
-            if name:
-                found[name] = value
-        return found
+        with self.configs_meanwhile(prefix) as found:
+            return found()
+
+    @contextlib.contextmanager
+    def configs_meanwhile(self, prefix: str) -> Iterator[Callable[[], dict[str, str]]]:
+        """What `configs` says, found out while the block runs; to be asked for once."""
+        with self.meanwhile("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\.")) as done:
+            yield lambda: _values(done().stdout)
 
     def version(self) -> tuple[int, ...]:
         """git's version, e.g. (2, 39, 5)."""
@@ -264,226 +341,32 @@ class Git:
         return tuple(int(number) for number in numbers[:3] if number.isdigit())
 
 
+def _values(listing: bytes) -> dict[str, str]:
+    entries = (entry.partition("\n") for entry in listing.decode("utf-8", "replace").split("\0"))
+    return {name: value for name, _, value in entries if name}
+
+
+_STATUS = ("--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+
+
 def changed_paths(git: Git) -> list[str]:
     """Paths of this worktree that differ from HEAD or are not tracked; none in a bare repository."""
     if git.place.worktree is None:
         return []
-    # Without optional locks: looking is no reason to write the user's index anew.
-    done = git.polite(
-        "--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames"
-    )
+    return _paths(git.polite(*_STATUS))
+
+
+@contextlib.contextmanager
+def changed_paths_meanwhile(git: Git) -> Iterator[Callable[[], list[str]]]:
+    """What `changed_paths` says, found out while the block runs; to be asked for in it, once."""
+    if git.place.worktree is None:
+        yield list
+        return
+    with git.meanwhile(*_STATUS) as status:
+        yield lambda: _paths(status())
+
+
+def _paths(done: subprocess.CompletedProcess[bytes]) -> list[str]:
+    if done.returncode != 0:
+        raise git_error(_STATUS, done.returncode, done.stderr)
     return [entry[3:] for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
-
-
-class Lens(Git):
-    """Reads objects of a repository and nothing else of it.
-
-    git runs in an empty repository of our own whose object directory is the real one. There is no configuration,
-    attribute file, graft, replacement, shallow boundary, promisor or ref that could bend what it prints; an object
-    that is missing is an error. A context manager: the empty repository is removed at the end.
-    """
-
-    def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
-        super().__init__(place, environ)
-        self._home = tempfile.mkdtemp(prefix="git-cto-lens-")
-        for folder in ("refs", "objects"):
-            os.mkdir(os.path.join(self._home, folder))
-        _write(os.path.join(self._home, "HEAD"), "ref: refs/heads/none\n")
-        version = "1" if place.object_format == "sha256" else "0"
-        config = f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n\tquotePath = true\n"
-        if place.object_format == "sha256":
-            config += "[extensions]\n\tobjectFormat = sha256\n"
-        _write(os.path.join(self._home, "config"), config)
-        self._base = ["git", f"--git-dir={self._home}", "--no-replace-objects", "--literal-pathspecs"]
-        self._cwd = self._home
-        self._env["GIT_OBJECT_DIRECTORY"] = os.path.join(place.common_dir, "objects")
-        self._env["GIT_ATTR_NOSYSTEM"] = "1"
-        self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never", *_SMALL]
-
-    def merge_tree(self, ours: str, theirs: str) -> subprocess.CompletedProcess[bytes]:
-        """Merges two commits in memory and names the conflicts; the objects it makes vanish with the lens."""
-        self._write_here()
-        return self.attempt("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
-
-    def tree(self, entries: bytes) -> str:
-        """A tree of these files (as `git update-index -z --index-info` reads them), which vanishes with the lens."""
-        self._write_here()
-        index = os.path.join(self._home, "index")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(index)
-        self.run("update-index", "-z", "--index-info", data=entries)
-        return self.run("write-tree", "--missing-ok").decode().strip()
-
-    def end_where_the_clone_ends(self) -> None:
-        """From now on a shallow clone's oldest commits count as commits without parents, as they do for git."""
-        self._env["GIT_SHALLOW_FILE"] = os.path.join(self.place.common_dir, "shallow")
-
-    @property
-    def cut(self) -> frozenset[str]:
-        """The oldest commits of a shallow clone, whose parents are not here."""
-        try:
-            with open(os.path.join(self.place.common_dir, "shallow"), encoding="ascii") as file:
-                return frozenset(file.read().split())
-        except FileNotFoundError:
-            return frozenset()
-
-    def _write_here(self) -> None:
-        """From now on new objects go into the lens, on top of the repository's."""
-        objects = os.path.join(self._home, "objects")
-        if self._env["GIT_OBJECT_DIRECTORY"] != objects:
-            os.mkdir(os.path.join(objects, "info"))
-            _write(os.path.join(objects, "info", "alternates"), self._env["GIT_OBJECT_DIRECTORY"] + "\n")
-            self._env["GIT_OBJECT_DIRECTORY"] = objects
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        shutil.rmtree(self._home, ignore_errors=True)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-
-
-@dataclass(frozen=True)
-class ObjectInfo:
-    """Id, type (`commit`, `tree`, `blob`, `tag`) and size in bytes of an object."""
-
-    oid: str
-    type: str
-    size: int
-
-
-class Objects:
-    """Reads objects by name through one `git cat-file --batch-command`; a context manager.
-
-    A name is whatever git takes (`<oid>`, `<commit>:<path>`, a full ref); one that names nothing is None.
-    """
-
-    def __init__(self, git: Git) -> None:
-        self._process = git.open("cat-file", "--batch-command")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with contextlib.suppress(OSError):
-            self._in.close()
-        self._out.close()
-        if kind is not None:
-            self._process.kill()  # it may be stuck in the middle of an answer that nobody reads
-        self._process.wait()
-
-    @property
-    def _in(self) -> IO[bytes]:
-        assert self._process.stdin is not None  # noqa: S101 -- opened with a pipe
-        return self._process.stdin
-
-    @property
-    def _out(self) -> IO[bytes]:
-        assert self._process.stdout is not None  # noqa: S101 -- opened with a pipe
-        return self._process.stdout
-
-    def _ask(self, verb: str, name: str) -> ObjectInfo | None:
-        if "\n" in name or "\0" in name:
-            return None
-        self._send(f"{verb} {name}\n".encode("utf-8", "surrogateescape"))
-        return self._answer()
-
-    def _send(self, questions: bytes) -> None:
-        try:
-            self._in.write(questions)
-            self._in.flush()
-        except OSError as gone:
-            raise GitError("git cat-file ended early.", "git fsck") from gone
-
-    def _answer(self) -> ObjectInfo | None:
-        head = self._out.readline()
-        if not head.endswith(b"\n"):
-            raise GitError("git cat-file ended early.", "git fsck")
-        if head.endswith((b" missing\n", b" ambiguous\n")):
-            return None
-        oid, kind, size = head.decode().split()
-        return ObjectInfo(oid, kind, int(size))
-
-    def _ahead(self, verb: str, oids: Iterable[str]) -> Iterator[ObjectInfo | None]:
-        """The answers about many objects, asked for so far ahead that neither side waits for the other.
-
-        What is on its way to git has to fit into the smallest pipe there is, or both could wait forever.
-        """
-        waiting = 0
-        questions = b""
-        for question in (f"{verb} {oid}\n".encode() for oid in oids):
-            if len(questions) + len(question) > _PIPE:
-                self._send(questions)
-                for _ in range(waiting):
-                    yield self._answer()
-                questions, waiting = b"", 0
-            questions += question
-            waiting += 1
-        self._send(questions)
-        for _ in range(waiting):
-            yield self._answer()
-
-    def info(self, name: str) -> ObjectInfo | None:
-        """What the object is, without reading it."""
-        return self._ask("info", name)
-
-    def read(self, name: str) -> tuple[ObjectInfo, bytes] | None:
-        """The whole object."""
-        info = self._ask("contents", name)
-        return None if info is None else (info, self._body(info))
-
-    def _body(self, info: ObjectInfo) -> bytes:
-        body = self._out.read(info.size)
-        if len(body) != info.size or self._out.read(1) != b"\n":
-            raise GitError("git cat-file ended early.", "git fsck")
-        return body
-
-    def infos(self, oids: Sequence[str]) -> Iterator[ObjectInfo]:
-        """What these objects are, in order; read it to the end. Raises `GitError` for one that is not here."""
-        for oid, info in zip(oids, self._ahead("info", oids), strict=True):
-            if info is None:
-                raise missing_object(oid)
-            yield info
-
-    def contents(self, oids: Sequence[str]) -> Iterator[bytes]:
-        """The contents of these objects, in order; read it to the end. Raises `GitError` for one that is not here."""
-        for oid, info in zip(oids, self._ahead("contents", oids), strict=True):
-            if info is None:
-                raise missing_object(oid)
-            yield self._body(info)
-
-    def blob(self, name: str) -> bytes | None:
-        """The content of a blob, or None where the name is nothing or something else."""
-        found = self.read(name)
-        return found[1] if found is not None and found[0].type == "blob" else None
-
-    def stream(self, name: str) -> Iterator[bytes]:
-        """The content of an object that must exist, in chunks; read it to the end."""
-        info = self._ask("contents", name)
-        if info is None:
-            raise missing_object(name)
-        left = info.size
-        while left:
-            chunk = self._out.read(min(left, CHUNK))
-            if not chunk:
-                raise GitError("git cat-file ended early.", "git fsck")
-            left -= len(chunk)
-            yield chunk
-        self._out.read(1)
-
-
-def missing_object(name: str) -> GitError:
-    """The error for an object that should be here and is not."""
-    return GitError(
-        f"Object {name[:12]} is missing from this repository.",
-        "git fetch --refetch (partial clone), git fetch --unshallow (shallow clone), or git fsck",
-        code="missing_object",
-    )

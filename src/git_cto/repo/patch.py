@@ -7,9 +7,11 @@ what was not shown bars an approval is decided in `gate.rule`.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from git_cto.errors import GitError
 from git_cto.model import Coverage, CoverageStatus, FileChange, FileCoverage
 from git_cto.repo.change import blobs_of
 from git_cto.repo.git import git_error
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from git_cto.model import Change
-    from git_cto.repo.git import Lens, Objects
+    from git_cto.repo.lens import Lens
+    from git_cto.repo.objects import Objects
 
 PATCH_OPTIONS = (
     "-r",
@@ -47,8 +50,20 @@ _READ = 1 << 16  # bytes of patch at a time
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_LARGEST = 1024
 _LONGEST_LINK = 500  # bytes of a link's target that are shown
-_SYMLINK, _SUBMODULE, _ABSENT = "120000", "160000", "000000"
+_PLAIN, _SYMLINK, _SUBMODULE, _ABSENT = "100644", "120000", "160000", "000000"
 _NEXT = b"\ndiff --git "
+_UNUSUAL = re.compile(rb"[^ !#-\[\]-~]")
+_ESCAPES = {
+    b"\a": b"\\a",
+    b"\b": b"\\b",
+    b"\t": b"\\t",
+    b"\n": b"\\n",
+    b"\v": b"\\v",
+    b"\f": b"\\f",
+    b"\r": b"\\r",
+    b'"': b'\\"',
+    b"\\": b"\\\\",
+}
 
 
 @dataclass(frozen=True)
@@ -81,14 +96,24 @@ class _Kind:
     reason: str = ""
 
 
-def view(lens: Lens, change: Change, *, max_bytes: int, summarise: Callable[[str], bool]) -> View:
+def view(
+    lens: Lens,
+    change: Change,
+    *,
+    max_bytes: int,
+    summarise: Callable[[str], bool],
+    may_be_unseen: Callable[[str], bool] = lambda _: False,
+) -> View:
     """Renders a change within `max_bytes` of patch and new content (UTF-8 bytes).
+
+    `summarise` tells which files are only counted, where they are not and were not executable; `may_be_unseen` which
+    ones that cannot be shown may pass: a file too large to be read is listed if it is one of them, and else omitted.
 
     Patches come first, in the change's order: a file whose patch does not fit any more is omitted. What is left of
     the budget goes to the new content of modified files, the smallest first.
     """
     with lens.objects() as objects:
-        kinds = _classified(objects, change.files, summarise)
+        kinds = _classified(objects, change.files, summarise, may_be_unseen)
         wanted = [file for file, kind in zip(change.files, kinds, strict=True) if kind.status == "full"]
         patches = _Budgeted(max_bytes)
         for file, section in _sections(lens, change, wanted, max_bytes):
@@ -135,7 +160,12 @@ class _Blob:
     lfs: bool = False
 
 
-def _classified(objects: Objects, files: Sequence[FileChange], summarise: Callable[[str], bool]) -> list[_Kind]:
+def _classified(
+    objects: Objects,
+    files: Sequence[FileChange],
+    summarise: Callable[[str], bool],
+    may_be_unseen: Callable[[str], bool],
+) -> list[_Kind]:
     """How each file can be shown. Raises `GitError` where a blob is missing."""
     oids = list(dict.fromkeys(oid for file in files for oid in blobs_of(file)))
     blobs = {oid: _Blob(info.size) for oid, info in zip(oids, objects.infos(oids), strict=True)}
@@ -144,13 +174,19 @@ def _classified(objects: Objects, files: Sequence[FileChange], summarise: Callab
     small = [oid for oid in looked_at if blobs[oid].size <= LARGEST_BLOB]
     for oid, content in zip(small, objects.contents(small), strict=True):
         blobs[oid] = _looked_at(content)
-    return [_classify(objects, file, blobs, summarise) for file in files]
+    return [_classify(objects, file, blobs, summarise, may_be_unseen) for file in files]
 
 
 def _classify(
-    objects: Objects, file: FileChange, blobs: Mapping[str, _Blob], summarise: Callable[[str], bool]
+    objects: Objects,
+    file: FileChange,
+    blobs: Mapping[str, _Blob],
+    summarise: Callable[[str], bool],
+    may_be_unseen: Callable[[str], bool],
 ) -> _Kind:
     modes = {file.old_mode, file.new_mode}
+    # What can be run is no lock file, whatever it is called.
+    counted = modes <= {_PLAIN, _ABSENT} and summarise(file.name)
     if _SUBMODULE in modes:
         return _Kind("listed", f"submodule, {file.old_oid[:12]} -> {file.new_oid[:12]}")
     if _SYMLINK in modes:
@@ -159,13 +195,13 @@ def _classify(
     span = " -> ".join(f"{side.size:,}" for side in sides) + " bytes"
     status: CoverageStatus = "full"
     reason = ""
-    if max(side.size for side in sides) > LARGEST_BLOB:
-        status, reason = "listed", f"too large to be read, {span}"
+    if max(side.size for side in sides) > LARGEST_BLOB and not counted:
+        status, reason = "listed" if may_be_unseen(file.name) else "omitted", f"too large to be read, {span}"
     elif not all(side.text for side in sides):
         status, reason = "listed", f"binary, {span}"
     elif any(side.lfs for side in sides):
         status, reason = "listed", "LFS pointer"
-    elif summarise(file.name):
+    elif counted:
         status, reason = "summarised", span
     elif sum(side.lines for side in sides) > MOST_LINES:
         status, reason = "omitted", f"too many lines to compare, {span}"
@@ -228,7 +264,31 @@ def _sections(
         # let everything in that folder in.
         old = lens.tree(b"".join(_entry(one.old_mode, one.old_oid, one.path) for one in wanted))
         new = lens.tree(b"".join(_entry(one.new_mode, one.new_oid, one.path) for one in wanted))
-    yield from zip(wanted, _rendered(lens, old, new, largest), strict=True)
+    rendered = _rendered(lens, old, new, largest)
+    for file in wanted:
+        section = next(rendered, b"")
+        # Out of step, one file's text would be looked at under the name of another.
+        if section is not None and not section.startswith(_header(file.path)):
+            raise _out_of_step()
+        yield file, section
+    if next(rendered, b"") != b"":
+        raise _out_of_step()
+
+
+def _out_of_step() -> GitError:
+    return GitError("git's patch of this change is not about the files it lists.", "git fsck", code="malformed_tree")
+
+
+def _header(path: bytes) -> bytes:
+    """How the section of a path begins."""
+    return b"diff --git " + _quoted(b"a/" + path) + b" " + _quoted(b"b/" + path) + b"\n"
+
+
+def _quoted(path: bytes) -> bytes:
+    """A path as git writes it with core.quotePath."""
+    if not _UNUSUAL.search(path):
+        return path
+    return b'"' + _UNUSUAL.sub(lambda found: _ESCAPES.get(found[0]) or b"\\%03o" % ord(found[0]), path) + b'"'
 
 
 def _entry(mode: str, oid: str, path: bytes) -> bytes:

@@ -7,6 +7,7 @@ Whatever switches branches restores the one it found when it fails.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import tempfile
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import git as gitpython
 
 from git_cto.errors import GitError, UsageError
-from git_cto.repo.git import changed_paths
+from git_cto.repo.git import changed_paths, discover, git_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,27 +43,28 @@ class Repository:
             )
         self._git = git
         self.worktree = git.place.worktree
-        try:
-            self._repo = gitpython.Repo(self.worktree)
-        except gitpython.InvalidGitRepositoryError as error:
-            raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status") from error
-        self._repo.git.update_environment(**git.polite_environment())
+        environment = {**git.polite_environment(), **_here(git)}
+        # git itself finds the repository again: GitPython's `Repo` believes any HEAD and config at the top of a tree.
+        if _git_dir_in(self.worktree, environment) != git.place.git_dir:
+            raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status")
+        self._commands = gitpython.Git(self.worktree)
+        self._commands.update_environment(**environment)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._repo.close()
+        self._commands.clear_cache()
 
     def _run(self, verb: str, *argv: str, stdin: str | None = None, settings: tuple[str, ...] = ()) -> str:
         command = ["git", *(word for setting in settings for word in ("-c", setting)), verb, *argv]
         try:
             if stdin is None:
-                return str(self._repo.git.execute(command))
+                return str(self._commands.execute(command))
             with tempfile.TemporaryFile() as file:
                 file.write(stdin.encode("utf-8", "replace"))
                 file.seek(0)
-                return str(self._repo.git.execute(command, istream=file))
+                return str(self._commands.execute(command, istream=file))
         except gitpython.GitCommandError as error:
             said = "\n".join(_plain(text) for text in (error.stdout, error.stderr) if text)
             if error.status == -signal.SIGXFSZ:
@@ -101,12 +103,49 @@ class Repository:
                 return lines["worktree"]
         return None
 
+    def unmerged_paths(self) -> list[str]:
+        """Paths that the index has in conflict, whatever left them so (a `git stash pop` does, and leaves no mark)."""
+        return list(dict.fromkeys(entry.partition("\t")[2] for entry in self._listed("--unmerged")))
+
+    def in_the_way(self, source: str, destination: str) -> list[str]:
+        """Files here that going from one tree to another would overwrite, and that are not part of `source`.
+
+        git takes ignored files for worthless: it replaces them without a word when it switches or merges.
+        """
+        said = self._git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", source, destination)
+        words = said.decode("utf-8", "surrogateescape").split("\0")
+        changes = [(line.split(" "), path) for line, path in zip(words[::2], words[1::2], strict=False)]
+        ours = {path for line, path in changes if line[-1] == "D"}
+        found: dict[str, None] = {}
+        for line, path in changes:
+            if line[-1] != "A" or line[1] == "160000":  # a submodule's folder stays where it is
+                continue
+            blocked = next((one for one in _parents(path) if self._is_file(one)), path)
+            if self._is_file(blocked):
+                inside = [blocked]
+            elif os.path.isdir(os.path.join(self.worktree, path)):
+                inside = self._listed("--others", "--", f":(top,literal){path}/")
+            else:
+                continue
+            found.update(dict.fromkeys(one for one in inside if one not in ours))
+        return list(found)
+
+    def _is_file(self, path: str) -> bool:
+        where = os.path.join(self.worktree, path)
+        return os.path.lexists(where) and (os.path.islink(where) or not os.path.isdir(where))
+
+    def _listed(self, *options: str) -> list[str]:
+        done = self._git.polite("ls-files", "-z", *options)
+        if done.returncode != 0:
+            raise git_error(("ls-files",), done.returncode, done.stderr)
+        return [entry for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0") if entry]
+
     # ---- acting
 
     def switch(self, ref: str) -> None:
-        """Checks out a branch (a full ref)."""
+        """Checks out a branch (a full ref). Ignored files are the user's, too: none is overwritten."""
         try:
-            self._run("switch", "--quiet", "--no-guess", ref.removeprefix("refs/heads/"))
+            self._run("switch", "--quiet", "--no-guess", "--no-overwrite-ignore", ref.removeprefix("refs/heads/"))
         except GitError:
             if self.branch() != ref:  # else it was only a post-checkout hook that failed, which git does not mind
                 raise
@@ -122,7 +161,7 @@ class Repository:
             if branch and self.branch() != branch:
                 self.switch(branch)
             elif not branch and commit:
-                self._run("switch", "--quiet", "--detach", commit)
+                self._run("switch", "--quiet", "--no-overwrite-ignore", "--detach", commit)
             raise
 
     def pending_tree(self) -> str:
@@ -131,7 +170,7 @@ class Repository:
             copy = os.path.join(folder, "index")
             if os.path.exists(self._index):
                 shutil.copy2(self._index, copy)  # with its time: git looks closer at files that are as new
-            with self._repo.git.custom_environment(GIT_INDEX_FILE=copy):
+            with self._commands.custom_environment(GIT_INDEX_FILE=copy):
                 self._run("add", "--all")
                 return self._run("write-tree").strip()
 
@@ -180,7 +219,31 @@ class Repository:
 
     def fast_forward(self, ref: str) -> None:
         """Moves the branch that is checked out forward to `ref`; fails where it would not be forward."""
-        self._run("merge", "--quiet", "--ff-only", ref)
+        self._run("merge", "--quiet", "--ff-only", "--no-overwrite-ignore", ref)
+
+
+def _git_dir_in(folder: str, environment: dict[str, str]) -> str | None:
+    try:
+        return discover(folder, environment).git_dir
+    except UsageError:
+        return None
+
+
+def _here(git: Git) -> dict[str, str]:
+    """What inherited variables have to say instead: GitPython passes them on, relative paths and all."""
+    place = git.place
+    meant = {
+        "GIT_DIR": place.git_dir,
+        "GIT_WORK_TREE": place.worktree or "",
+        "GIT_INDEX_FILE": os.path.join(place.git_dir, "index"),
+    }
+    return {name: value for name, value in meant.items() if name in os.environ}
+
+
+def _parents(path: str) -> list[str]:
+    """The folders that a path lies in, the outermost first."""
+    folders = path.split("/")[:-1]
+    return ["/".join(folders[: depth + 1]) for depth in range(len(folders))]
 
 
 def _plain(text: object) -> str:
@@ -208,6 +271,15 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
     full = next((words for words in _NO_ROOM if words in said), "")
     if full:
         return GitError(f"git {verb} failed: {full}.", "free some disk space", stderr=said, code="disk_full")
+    if "outside of your sparse-checkout definition" in said:
+        lines = said.partition("updated in the index:")[2].strip().splitlines()
+        paths = [line for line in lines if not line.startswith("hint:")]
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return UsageError(
+            f"git does not add what lies outside of your sparse checkout: {', '.join(paths[:3])}{more}.",
+            f"git add --sparse {shlex.quote(paths[0])}, or mv it elsewhere" if paths else "git sparse-checkout disable",
+            code="sparse_checkout",
+        )
     text = "\n".join(said.splitlines()[-12:])
     return GitError(
         f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said

@@ -15,7 +15,8 @@ from git_cto.repo.resolve import HEADS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from git_cto.repo.git import Git, Lens
+    from git_cto.repo.git import Git
+    from git_cto.repo.lens import Lens
 
 PREFIX = f"{HEADS}cto/"
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,60}", re.ASCII)
@@ -44,6 +45,17 @@ def runs(git: Git) -> dict[str, str]:
     """All runs with a trunk here, and where their trunks stand."""
     refs = git.refs(f"{PREFIX}*/{TRUNK}")
     return {found[0]: oid for ref, oid in refs.items() if (found := run_and_task(ref))}
+
+
+def branch_at(git: Git, commit: str) -> str | None:
+    """The branch whose tip a commit is: the one that is checked out, a run's trunk, or the only one; else None."""
+    out = git.run("for-each-ref", "--points-at", commit, "--format=%(refname)", HEADS)
+    found = out.decode("utf-8", "surrogateescape").splitlines()
+    current = git.head_ref() if len(found) > 1 else None
+    trunks = [ref for ref in found if ref.endswith(f"/{TRUNK}") and run_and_task(ref)]
+    if current in found:
+        return current
+    return next(iter(trunks or found), None) if len(trunks or found) == 1 else None
 
 
 def check_run_id(run: str) -> str:

@@ -143,7 +143,7 @@ def _run(workspace: Workspace, task: Task, doing: Doing, folder: Path) -> Act:
     """Runs the command that is the task, where somebody has allowed it."""
     if not doing.may_run(task.target):
         return Act(outcome="blocked", said=f"nobody has allowed the command {task.target!r} (--allow-commands)")
-    ended = run_command(workspace, task.target, folder, doing.command_timeout, doing.stop)
+    ended = run_command(workspace.environ, task.target, folder, doing.command_timeout, doing.stop)
     how = "was stopped: time limit" if ended.exit_code is None else f"ended with exit code {ended.exit_code}"
     said = f"{task.target} {how}.\n\n{ended.output}".strip()
     return Act(outcome="done" if ended.passed else "failed", said=said)

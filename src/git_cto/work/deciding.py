@@ -9,6 +9,7 @@ from git_cto.errors import UsageError
 from git_cto.gate.rounds import in_order
 from git_cto.model import ContinueRecord, OverrideRecord, Subject, VerdictRecord
 from git_cto.redaction import redacted, secret_values
+from git_cto.render.words import series_words
 from git_cto.work.keeping import show
 from git_cto.work.runs import trunk_here
 from git_cto.work.surveying import survey
@@ -37,7 +38,9 @@ def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | Non
     found = survey(workspace, head=trunk_here(workspace, run) if run else None, base=base, run=run)
     where = found.standing
     if not (where.escalated or where.aborted):
-        raise UsageError(f"{found.series.name} is neither escalated nor aborted: it can go on.", "git cto review")
+        raise UsageError(
+            f"{series_words(found.series.name)} is neither escalated nor aborted: it can go on.", "git cto review"
+        )
     body = ContinueRecord(
         series=found.series.name,
         target=found.target.ref,

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from git_cto.work.executing import Finished, Started
     from git_cto.work.gating import Gated
     from git_cto.work.progress import Event, Taken
-    from git_cto.work.reviewing import Reviewed
     from git_cto.work.runs import Run, TaskView
+    from git_cto.work.verdicts import Reviewed
 
 
 class PlanDocument(Struct, frozen=True, kw_only=True):
@@ -70,6 +70,7 @@ class DryRunDocument(Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     model: str
     effort: str
+    instructions: str
     prompt: str
     answer_schema: dict[str, Any]
     notes: tuple[str, ...]
@@ -173,6 +174,7 @@ class GateDocument(Struct, frozen=True, kw_only=True):
     head: str
     target: str
     target_commit: str
+    target_from: str
     change: str
     series: str
     trust: Literal["local", "signed"]
@@ -347,6 +349,11 @@ def _fields(value: Struct) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
+def _writable(text: str) -> str:
+    """The text as JSON can hold it: names of git are bytes, and what of them is no UTF-8 is written in hex."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
     record: Record,
     run: str,
@@ -356,6 +363,7 @@ def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
     engine: EngineUse,
     artifact: str,
     notes: tuple[str, ...],
+    next_step: str,
 ) -> PlanDocument:
     """The document of a new plan."""
     return PlanDocument(
@@ -369,7 +377,7 @@ def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
         engine=engine,
         artifact=artifact or None,
         notes=notes,
-        next=f"git cto start {plan.in_order()[0].id}",
+        next=next_step,
     )
 
 
@@ -451,16 +459,17 @@ def gate_document(gated: Gated) -> GateDocument:
     found, decision = gated.survey, gated.decision
     return GateDocument(
         allowed=decision.allowed,
-        reasons=decision.reasons,
+        reasons=tuple(_writable(reason) for reason in decision.reasons),
         head=found.change.head,
-        target=found.target.ref,
+        target=_writable(found.target.ref),
         target_commit=found.target.commit,
+        target_from=_writable(found.target.found_at),
         change=found.change.id,
         series=found.series.name,
         trust=found.policy.gate.trust,
         record=decision.by.id if decision.by else None,
         uncommitted=gated.uncommitted,
-        next=decision.next_step,
+        next=_writable(decision.next_step),
     )
 
 

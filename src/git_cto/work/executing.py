@@ -6,6 +6,7 @@ Refusals name their reason and lose nothing: everything that can be known to fai
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,15 @@ def start(workspace: Workspace, repository: Repository, run: Run, task_id: str) 
             f"There is work that is not committed: {_some(dirty)}.", "git stash --include-untracked, or commit it"
         )
     tip = workspace.git.read_ref(ref)
+    forward = tip is not None and tip != trunk and workspace.git.is_ancestor(tip, trunk)
+    here = workspace.git.commit_of("HEAD")
+    if here is not None:
+        _refuse_overwriting(repository, here, *([tip] if tip else []), *([trunk] if forward or not tip else []))
     with repository.returning():
         if tip is None:
             workspace.git.run("update-ref", "-m", "git cto start", ref, trunk, workspace.place.zero)
         repository.switch(ref)
-        if tip is not None and tip != trunk and workspace.git.is_ancestor(tip, trunk):
+        if forward:
             repository.fast_forward(trunk)
     stuck = [other for other in view.task.depends_on if run.task(other).state in {"blocked", "failed"}]
     notes = tuple(f"{other}, which this depends on, is {run.task(other).state}" for other in stuck)
@@ -87,7 +92,8 @@ def finish(
     task_id = ref.rsplit("/", 1)[-1]
     view = run.task(task_id)
     trunk = _trunk(run)
-    _check_merges(workspace, repository, run, trunk)
+    pending = _check_merges(workspace, repository, run, trunk)
+    _refuse_overwriting(repository, pending, trunk)
     notes = _oddities(workspace, repository, view, trunk)
     result = _result_commit(workspace, repository, run, view, summary.strip(), outcome)
     with repository.returning():
@@ -110,10 +116,29 @@ def _refuse_busy(repository: Repository, ref: str) -> None:
     if operation:
         undo = "git bisect reset" if operation == "bisect" else f"git {operation} --abort"
         raise UsageError(f"A {operation} is under way here.", f"finish it, or {undo}", code="operation_under_way")
+    unmerged = repository.unmerged_paths()
+    if unmerged:
+        raise UsageError(
+            f"There are conflicts here that are not resolved: {_some(unmerged)}.",
+            f"resolve them, then git add {' '.join(map(shlex.quote, unmerged[:3]))}",
+            code="conflict",
+        )
     elsewhere = repository.worktree_of(ref)
     if elsewhere:
         raise UsageError(
             f"{ref.removeprefix('refs/heads/')} is checked out in {elsewhere}.", f"cd {elsewhere}, and do it there"
+        )
+
+
+def _refuse_overwriting(repository: Repository, source: str, *destinations: str) -> None:
+    """Refuses where going from what is here to one of these would overwrite a file that only this folder has."""
+    found = [path for one in destinations for path in repository.in_the_way(source, one)]
+    if found:
+        paths = list(dict.fromkeys(found))
+        raise UsageError(
+            f"This would overwrite {_some(paths)}, which git ignores or does not track. Nothing has moved.",
+            f"mv {shlex.quote(paths[0])} elsewhere",
+            code="in_the_way",
         )
 
 
@@ -134,8 +159,8 @@ def _branch_of(repository: Repository, run: Run, task_id: str | None) -> str:
     return ref
 
 
-def _check_merges(workspace: Workspace, repository: Repository, run: Run, trunk: str) -> None:
-    """Refuses where what is here would conflict with trunk. Nothing is touched."""
+def _check_merges(workspace: Workspace, repository: Repository, run: Run, trunk: str) -> str:
+    """Refuses where what is here would conflict with trunk. Nothing is touched. Returns a commit of what is here."""
     head = workspace.git.commit_of("HEAD") or ""
     tree = repository.pending_tree()
     pending = workspace.git.run(
@@ -151,13 +176,15 @@ def _check_merges(workspace: Workspace, repository: Repository, run: Run, trunk:
         "pending",
         tree,
     )
-    paths = conflicts(workspace.lens, trunk, pending.decode().strip())
+    commit = pending.decode().strip()
+    paths = conflicts(workspace.lens, trunk, commit)
     if paths:
         raise UsageError(
             f"This would conflict with cto/{run.id}/{TRUNK} in {_some(list(paths))}. Nothing has moved.",
-            f"git merge cto/{run.id}/{TRUNK}, resolve it, then git cto finish again",
+            f"git add --all && git commit -m WIP; git merge cto/{run.id}/{TRUNK}, resolve it, git cto finish again",
             code="conflict",
         )
+    return commit
 
 
 def _result_commit(
@@ -198,8 +225,12 @@ def _oddities(workspace: Workspace, repository: Repository, view: TaskView, trun
     touched += [path for path in since.decode("utf-8", "surrogateescape").split("\0") if path]
     if not touched:
         return ("nothing was changed",)
-    inside = any(path == task.target or path.startswith(task.target.rstrip("/") + "/") for path in touched)
-    return () if inside else (f"{task.target} was not changed",)
+    folder = task.target.rstrip("/") + "/"
+    outside = [path for path in dict.fromkeys(touched) if path != task.target and not path.startswith(folder)]
+    notes = [f"also committed, outside of {task.target}: {_some(outside)}"] if outside else []
+    if len(outside) == len(set(touched)):
+        notes.insert(0, f"{task.target} was not changed")
+    return tuple(notes)
 
 
 def _some(paths: list[str], limit: int = 3) -> str:

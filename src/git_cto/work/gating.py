@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from git_cto.gate.decision import Decision, Facts, decide
-from git_cto.model import VerdictRecord
+from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.repo.change import conflicts
-from git_cto.repo.git import changed_paths
+from git_cto.repo.git import changed_paths_meanwhile
+from git_cto.repo.runs import results
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Gated:
+class Gated(Struct, frozen=True):
     """The gate's answer for a change; `uncommitted` counts what is in the worktree and no part of the change."""
 
     survey: Survey
@@ -26,9 +29,12 @@ class Gated:
 
 def gate(workspace: Workspace, *, rev: str | None, base: str | None) -> Gated:
     """Whether the change of `rev` (default: HEAD) may be merged into its target."""
-    found = survey(workspace, head=rev, base=base, run=None)
-    uncommitted = len(changed_paths(workspace.git)) if rev is None else 0
-    return Gated(found, decide_on(workspace, found), uncommitted)
+    if rev is not None:
+        found = survey(workspace, head=rev, base=base, run=None)
+        return Gated(found, decide_on(workspace, found), 0)
+    with changed_paths_meanwhile(workspace.git) as uncommitted:
+        found = survey(workspace, head=None, base=base, run=None)
+        return Gated(found, decide_on(workspace, found), len(uncommitted()))
 
 
 def decide_on(workspace: Workspace, found: Survey) -> Decision:
@@ -44,8 +50,40 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
         if found.change.base == found.target.commit
         else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
-    facts = Facts(found.target, conflicting, _commits_since(workspace, found))
-    return decide(found.change, facts, found.records, found.standing, found.policy)
+    facts = Facts(found.target, conflicting, _commits_since(workspace, found), found.run or "", found.series.name)
+    decision = decide(found.change, facts, found.records, found.standing, found.policy)
+    if not decision.allowed:
+        return decision
+    undone = _undone_since(workspace, found, decision)
+    if undone:
+        return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
+    return replace(decision, next_step=_merging(found))
+
+
+def _undone_since(workspace: Workspace, found: Survey, decision: Decision) -> list[str]:
+    """Tasks that were recorded as blocked or failed after the approval, which changes no file and yet the matter."""
+    verdict = decision.by.body if decision.by else None
+    plan = found.plan_record.body if found.plan_record else None
+    if not isinstance(verdict, VerdictRecord) or not isinstance(plan, PlanRecord) or found.run != verdict.run:
+        return []
+    if decision.by is None or decision.by.subject.head == found.head.commit:
+        return []  # nothing came after it
+    known = {(one.task_id, one.outcome) for one in verdict.results}
+    since = results(workspace.lens, plan.start, found.head.commit, verdict.run).values()
+    return [
+        f"{one.task_id} was recorded as {one.outcome}"
+        for one in since
+        if one.outcome != "done" and (one.task_id, one.outcome) not in known
+    ]
+
+
+def _merging(found: Survey) -> str:
+    """How to merge what may be merged."""
+    head, target = found.head, found.target
+    if head.ref is None or head.ref == target.ref:
+        return "git push"
+    to, what = shlex.quote(target.name), shlex.quote(head.name)
+    return f"git switch {to} && git merge --no-ff {what}, or push it and open a pull request"
 
 
 def _commits_since(workspace: Workspace, found: Survey) -> int | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from git_cto.errors import UsageError
 from git_cto.gate.rounds import in_order
 from git_cto.ledger.records import decode_all
-from git_cto.model import PlanRecord, VerdictRecord
+from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.repo.runs import RUN_ID
 from git_cto.work.surveying import survey
 
@@ -28,7 +28,7 @@ def all_records(workspace: Workspace) -> list[Record]:
 
 
 def newest(workspace: Workspace, what: str | None, *, base: str | None) -> Record:
-    """The newest plan of a run, or the newest verdict (else any record) on a commit."""
+    """The newest plan of a run, or the newest verdict or override (else any record) on a commit."""
     if what and RUN_ID.fullmatch(what):
         plans = [
             record
@@ -38,7 +38,7 @@ def newest(workspace: Workspace, what: str | None, *, base: str | None) -> Recor
         if plans:
             return plans[-1]
     records = about(workspace, rev=what, base=base)
-    verdicts = [record for record in records if isinstance(record.body, VerdictRecord)]
+    decisive = [record for record in records if isinstance(record.body, VerdictRecord | OverrideRecord)]
     if not records:
         raise UsageError(f"There is no record about {what or 'HEAD'}.", "git cto log --all")
-    return (verdicts or records)[0]
+    return (decisive or records)[0]

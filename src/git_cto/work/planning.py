@@ -19,7 +19,7 @@ from git_cto.prompts import instructions
 from git_cto.redaction import redact_all, secret_values
 from git_cto.render.words import uncommitted_words
 from git_cto.repo.git import changed_paths
-from git_cto.repo.runs import trunk_ref
+from git_cto.repo.runs import runs, trunk_ref
 from git_cto.work.asking import Asked, Asker, ask
 from git_cto.work.documents import plan_document
 from git_cto.work.keeping import answer_path, keep, reserve
@@ -65,6 +65,7 @@ class Planned:
     engine: EngineUse
     artifact: str  # path, "" where none could be written
     notes: tuple[str, ...]
+    next_step: str
 
 
 def prepare(
@@ -124,8 +125,13 @@ def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
     record = workspace.ledger.add(Subject(head=prepared.start), body, series=body.series)
     workspace.git.run("update-ref", "-m", "git cto plan", trunk_ref(run), prepared.start, workspace.place.zero)
     noted = (*prepared.notes, *notes)
-    planned = Planned(run, record, made, engine, answer_path(slot), noted)
-    keep(slot, plan_document(record, run, made, prepared.target, prepared.start, engine, planned.artifact, noted))
+    which = f" --run {run}" if len(runs(workspace.git)) > 1 else ""
+    step = f"git cto start {made.in_order()[0].id}{which}"
+    planned = Planned(run, record, made, engine, answer_path(slot), noted, step)
+    keep(
+        slot,
+        plan_document(record, run, made, prepared.target, prepared.start, engine, planned.artifact, noted, step),
+    )
     return planned
 
 

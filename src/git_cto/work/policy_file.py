@@ -12,7 +12,7 @@ import msgspec
 
 from git_cto.agents.codex_config import toml_value
 from git_cto.gate.policy import LARGEST_REQUEST, Policy
-from git_cto.work import planning, reviewing
+from git_cto.work import composing, planning
 
 WIDTH = 100
 _HEAD = """\
@@ -38,7 +38,7 @@ WORDS = {
     ("review", "effort"): "Reasoning effort.",
     ("review", "allowed_models"): "Only these models may review, and only their approvals count.",
     ("review", "context"): "Paths whose text, as of the target, the reviewer gets as well.",
-    ("review", "title_and_body"): "Whether title and body go to the reviewer where there is no plan; they are claims.",
+    ("review", "title_and_body"): "Whether commit messages go to the reviewer where there is no plan; they are claims.",
     ("review", "suspicious_ok"): "Globs of files in which text that speaks to a reviewer is expected.",
     ("rounds", "max"): "Verdicts before a human is asked.",
     ("rounds", "escalate_after"): "Times revise in a row before a human is asked.",
@@ -67,8 +67,8 @@ EXAMPLES: dict[tuple[str, str], Any] = {
 PHASE_DEFAULTS = {
     ("plan", "model"): planning.DEFAULT_MODEL,
     ("plan", "effort"): planning.DEFAULT_EFFORT,
-    ("review", "model"): reviewing.DEFAULT_MODEL,
-    ("review", "effort"): reviewing.DEFAULT_EFFORT,
+    ("review", "model"): composing.DEFAULT_MODEL,
+    ("review", "effort"): composing.DEFAULT_EFFORT,
 }
 
 

@@ -47,6 +47,7 @@ class Run:
     tasks: tuple[TaskView, ...]
     standing: Standing
     records: tuple[Record, ...]
+    merged: bool  # everything of trunk is in the target
 
     def task(self, task_id: str) -> TaskView:
         """The task with this id; raises `UsageError` where the plan has none."""
@@ -78,7 +79,7 @@ def choose_run(workspace: Workspace, name: str | None) -> str:
     some = ", ".join((candidates or sorted(found))[:5])
     raise UsageError(
         f"{len(candidates)} runs are open here and none is checked out ({some}).",
-        "name one, or git switch to one of its branches",
+        "name one (--run RUN), or git switch to one of its branches",
     )
 
 
@@ -137,6 +138,7 @@ def load_run(workspace: Workspace, run_id: str) -> Run:
         tasks=_views(workspace, run_id, body, found, where, trunk),
         standing=where,
         records=tuple(records),
+        merged=trunk is not None and trunk != body.start and workspace.git.is_ancestor(trunk, target.commit),
     )
 
 
@@ -216,6 +218,6 @@ def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
             on_it = [task.id for task in plan.tasks if task.target == finding.path] or [last]
             for task_id in on_it:
                 said.setdefault(task_id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
-    if not said:
+    if not said and body.verdict == "revise":
         said[last] = ["; ".join((body.review.reason or body.review.summary, *body.downgrades))]
     return {task: " ".join(words) for task, words in said.items()}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.model import Change, PlanRecord, Record, Series, Target, VerdictRecord
 from git_cto.repo.change import identify, merge_base
 from git_cto.repo.resolve import Head, resolve_head
-from git_cto.repo.runs import run_and_task
+from git_cto.repo.runs import branch_at, run_and_task
 from git_cto.work.workspace import head_series, run_series
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 
-@dataclass(frozen=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """A change and everything that git and the ledger know of it."""
 
     head: Head
@@ -29,6 +29,18 @@ class Survey:
     series: Series
     records: tuple[Record, ...]
     standing: Standing
+    base: str | None = None  # what the user named
+
+    @property
+    def about(self) -> tuple[Record, ...]:
+        """The verdicts on exactly this change for this target, whoever asked."""
+        return tuple(
+            one
+            for one in self.records
+            if isinstance(one.body, VerdictRecord)
+            and one.subject.change == self.change.id
+            and one.body.target == self.target.ref
+        )
 
     @property
     def plan_record(self) -> Record | None:
@@ -45,15 +57,17 @@ def survey(
     `target` takes the place of `base` where the caller knows better where the target stands. Raises `UsageError` and
     `ToolError` where the place does not allow to say what the change is.
     """
-    found = head if isinstance(head, Head) else resolve_head(workspace.git, head)
-    of_branch = run_and_task(found.ref)
+    named = base
+    found = head if isinstance(head, Head) else resolve_head(workspace.git, head, workspace.objects)
+    branch = found.ref or branch_at(workspace.git, found.commit)  # its rounds count, by whatever name it is asked about
+    of_branch = run_and_task(branch)
     run = run or (of_branch[0] if of_branch else None)
     records: list[Record] = []
     if run:
         records = workspace.ledger.find(series=f"run/{run}", objects=workspace.objects)
         base = base or _planned_base(records, run)
     target = target or workspace.target(base)
-    series = run_series(run, target.ref) if run else head_series(found, target.ref)
+    series = run_series(run, target.ref) if run else head_series(Head(found.commit, branch), target.ref)
     start = merge_base(workspace.lens, target.commit, found.commit, target.name)
     change = identify(workspace.lens, start, found.commit)
     about = workspace.ledger.find(
@@ -70,6 +84,7 @@ def survey(
         series=series,
         records=tuple(everything.values()),
         standing=standing(everything.values(), series, policy.rounds),
+        base=named,
     )
 
 

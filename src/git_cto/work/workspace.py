@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import socket
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +16,9 @@ from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
 from git_cto.ledger.store import Ledger
 from git_cto.model import Actor, Series
 from git_cto.repo.change import fetch_blobs
-from git_cto.repo.git import Git, Lens, discover, missing_object
+from git_cto.repo.git import Git, discover
+from git_cto.repo.lens import Lens
+from git_cto.repo.objects import missing_object
 from git_cto.repo.resolve import resolve_target
 from git_cto.repo.runs import run_and_task
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from git_cto.model import Target
-    from git_cto.repo.git import Objects
+    from git_cto.repo.objects import Objects
     from git_cto.repo.resolve import Head
 
 
@@ -40,6 +41,7 @@ class Workspace:
         self.git = Git(self.place, environ)
         self.ledger = Ledger(self.git)
         self._stack = ExitStack()
+        self._configs = self._stack.enter_context(self.git.configs_meanwhile("cto."))
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +64,7 @@ class Workspace:
     @cached_property
     def settings(self) -> Settings:
         """The user's own settings: `git config cto.*`."""
-        return read_settings(self.git.configs("cto."))
+        return read_settings(self._configs())
 
     def target(self, name: str | None) -> Target:
         """The branch that changes are meant for: `name`, else the setting, else what the repository suggests."""
@@ -72,7 +74,7 @@ class Workspace:
         """The policy at the target's tip, as far as the user's settings do not narrow it."""
         where = f"{target.name}:{POLICY_PATH}"
         text = self.text_at(target.commit, POLICY_PATH)
-        if text is None and self.lens.run("ls-tree", "-z", "--end-of-options", target.commit, "--", POLICY_PATH):
+        if text is None and self.lens.reader.entry(target.commit, POLICY_PATH):
             raise PolicyError(f"{where} is no ordinary file.", "make it one on the target branch: no link, mode 100644")
         return self._narrowed(read_policy(text, where))
 
@@ -81,18 +83,17 @@ class Workspace:
 
         One that a partial clone lacks is fetched; one that is missing is an error, and never the same as none.
         """
-        listing = self.lens.run("ls-tree", "-z", "--end-of-options", commit, "--", path)
-        if not listing.startswith(b"100644 "):
+        mode, oid = self.lens.reader.entry(commit, path) or ("", "")
+        if mode != "100644":
             return None
-        oid = listing.split(maxsplit=3)[2].decode("ascii")
-        found = self.lens.attempt("cat-file", "blob", oid)
-        if found.returncode != 0:
+        content = self.lens.reader.blob(oid)
+        if content is None:
             fetch_blobs(self.git, [oid])
-            found = self.lens.attempt("cat-file", "blob", oid)
-        if found.returncode != 0:
+            content = self.lens.reader.blob(oid)
+        if content is None:
             raise missing_object(oid)
         try:
-            return found.stdout.decode("utf-8")
+            return content.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UsageError(f"{path} on the target is not UTF-8.", "save it as UTF-8 on the target branch") from error
 
@@ -124,6 +125,8 @@ class Workspace:
                     code="no_identity",
                 )
             name, email = "unknown", ""
+        import socket  # noqa: PLC0415 -- start-up
+
         return Actor(name=name, email=email, host=socket.gethostname(), tool=f"git-cto {__version__}")
 
     # ---- runs and series

@@ -1,0 +1,97 @@
+"""What a review is about, before anything is asked: plan, results, claims; refuses what cannot be reviewed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from git_cto.errors import UsageError
+from git_cto.model import (
+    Plan,
+    PlanRecord,
+    TaskResult,
+)
+from git_cto.redaction import redacted, secret_values
+from git_cto.repo.change import conflicts, fetch_missing
+from git_cto.repo.git import changed_paths
+from git_cto.repo.runs import results
+from git_cto.work.runs import current_plan
+
+if TYPE_CHECKING:
+    from git_cto.work.surveying import Survey
+    from git_cto.work.workspace import Workspace
+
+LARGEST_CLAIM = 20_000  # characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """A change that is ready to be reviewed, except for the verification: who did what, under which plan."""
+
+    survey: Survey
+    plan: Plan | None
+    results: tuple[TaskResult, ...]
+    commands: tuple[str, ...]  # that verification would run
+    claim: str
+    dispute: str
+    uncommitted: tuple[str, ...]
+
+
+def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) -> Brief:
+    """Refuses what cannot be reviewed, and gathers plan and results. Raises `UsageError`."""
+    change, target = found.change, found.target
+    uncommitted = tuple(changed_paths(workspace.git))
+    if not change.files:
+        hint = "git commit your work first" if uncommitted else "commit something, or name another --base"
+        raise UsageError(f"{found.head.name} changes nothing compared with {target.name}.", hint, code="empty_change")
+    fetch_missing(workspace.git, workspace.lens, change, target.commit)
+    if change.base != target.commit:
+        paths = conflicts(workspace.lens, target.commit, found.head.commit)
+        if paths:
+            raise UsageError(
+                f"{found.head.name} conflicts with {target.name} in {', '.join(paths[:3])}.",
+                f"git merge {target.name}, resolve it, then git cto review",
+                code="conflict",
+            )
+    if len(claim) > LARGEST_CLAIM or len(dispute) > LARGEST_CLAIM:
+        raise UsageError(f"That is too much text: {LARGEST_CLAIM:,} characters at most.", "be briefer")
+    plan: Plan | None = None
+    done: tuple[TaskResult, ...] = ()
+    record = found.plan_record
+    if record is not None and isinstance(record.body, PlanRecord):
+        plan = current_plan(record.body.plan, found.standing)
+        done = _results(workspace, found, plan, record.body.start)
+    elif found.run:
+        raise UsageError(
+            f"The ledger has no plan of the run {found.run!r}.", "git cto sync, if it was planned elsewhere"
+        )
+    commands = found.policy.verify.commands
+    if commands is None:
+        commands = plan.verification.commands if plan else ()
+    if plan is None and found.policy.review.title_and_body:
+        claim = f"{claim}\n\n{_messages(workspace, found)}"
+    return Brief(
+        survey=found,
+        plan=plan,
+        results=done,
+        commands=commands,
+        claim=claim.strip(),
+        dispute=dispute.strip(),
+        uncommitted=uncommitted,
+    )
+
+
+def _messages(workspace: Workspace, found: Survey) -> str:
+    """What the commits of a change say of it: claims, sent only without a plan and where policy asks for them."""
+    argv = ("log", "--reverse", "--format=%s%n%n%b", "--end-of-options", found.change.head, f"^{found.change.base}")
+    said = workspace.lens.run(*argv).decode("utf-8", "replace").strip()
+    return f"Commit messages of the change:\n{said[:LARGEST_CLAIM]}"
+
+
+def _results(workspace: Workspace, found: Survey, plan: Plan, start: str) -> tuple[TaskResult, ...]:
+    claimed = results(workspace.lens, start, found.head.commit, found.run or "")
+    by_task = {task: result for task, result in claimed.items() if plan.task(task)}  # of no task: says nothing
+    hidden = secret_values(workspace.environ)
+    return tuple(replace(one, summary=redacted(one.summary, hidden)[:2_000]) for one in by_task.values())

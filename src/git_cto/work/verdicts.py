@@ -1,0 +1,156 @@
+"""Verdicts as they stand: the one that was given to exactly this question already, and what comes after one.
+
+Refusals stick: asking the same question again would only roll dice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_cto.errors import AbortedError, EscalatedError, UsageError
+from git_cto.gate.refusals import asked, asked_for, is_new, lifted_aborts
+from git_cto.gate.rounds import in_order
+from git_cto.gate.rule import Judged, judge, way_out
+from git_cto.model import (
+    CommandOutcome,
+    Record,
+    VerdictRecord,
+)
+from git_cto.work.briefing import Brief
+from git_cto.work.runs import current_plan, feedback_of
+
+if TYPE_CHECKING:
+    from git_cto.gate.rounds import Standing
+    from git_cto.work.surveying import Survey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewed:
+    """A verdict. `asked` is False where it stood already; `after` is where the series stands now."""
+
+    record: Record
+    verdict: VerdictRecord
+    asked: bool
+    after: Standing
+    brief: Brief
+    artifact: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def standing_verdict(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> Reviewed | None:
+    """The verdict that was given to exactly this question, if there is one; asking again would only roll dice.
+
+    The question is the same while change, target, plan and observed outcomes are. Without verification nothing new
+    was observed, so a verdict that had some stands. Raises `UsageError` for a dispute that is none, `AbortedError`
+    and `EscalatedError` where a human has to speak first.
+    """
+    found = brief.survey
+    same = _same_question(brief, outcomes)
+    latest = same[-1] if same else None
+    verdict = latest.body if latest else None
+    if brief.dispute:
+        _check_dispute(same)
+    elif latest and isinstance(verdict, VerdictRecord):
+        return Reviewed(record=latest, verdict=verdict, asked=False, after=found.standing, brief=brief)
+    on = f"git cto continue {found.run} --reason TEXT" if found.run else "git cto continue --reason TEXT"
+    if found.standing.aborted:
+        raise AbortedError("The reviewer said abort, and nobody has said to go on.", on)
+    if found.standing.escalated:
+        raise EscalatedError(_why_escalated(found), f"{on}, then git cto review")
+    return None
+
+
+def _same_question(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> list[Record]:
+    found = brief.survey
+    question = asked(found.run, brief.plan, brief.results, outcomes)
+    ordered = in_order(found.records)
+    lifted = lifted_aborts(ordered)
+    same: list[Record] = []
+    for record in ordered:
+        body = record.body
+        if (
+            isinstance(body, VerdictRecord)
+            and record.subject.change == found.change.id
+            and body.target == found.target.ref
+            and record.id not in lifted
+            and not is_new(question, asked_for(body))
+            and _still_holds(body, brief)
+        ):
+            same.append(record)
+    return same
+
+
+def _still_holds(body: VerdictRecord, brief: Brief) -> bool:
+    """Refusals stick; an approval does so only while today's policy would take it."""
+    if body.verdict != "approve":
+        return True
+    if asked_for(body).run != (brief.survey.run or ""):
+        return False  # judged without this plan, or by another one
+    allowed = brief.survey.policy.review.allowed_models
+    return (allowed is None or body.engine.model in allowed) and _rule_again(body, brief).verdict == "approve"
+
+
+def _rule_again(body: VerdictRecord, brief: Brief) -> Judged:
+    policy = brief.survey.policy
+    return judge(
+        body.review,
+        plan=brief.plan,
+        prior=body.carried,
+        coverage=body.coverage,
+        commands=body.commands,
+        suspicions=body.suspicions,
+        policy=policy,
+        results=body.results,
+    )
+
+
+def _check_dispute(same: list[Record]) -> None:
+    bodies = [record.body for record in same if isinstance(record.body, VerdictRecord)]
+    if not bodies or bodies[-1].verdict == "approve":
+        raise UsageError("There is no refusal of exactly this change to dispute.", "git cto review")
+    if any(body.dispute for body in bodies):
+        raise UsageError(
+            "This verdict was disputed already, and once is what there is.",
+            "change something, or git cto override --reason TEXT",
+        )
+
+
+def _why_escalated(found: Survey) -> str:
+    rounds = found.policy.rounds
+    if found.standing.revises >= rounds.escalate_after:
+        return f"{found.standing.revises} times in a row the verdict was revise: a human has to look."
+    return f"{found.standing.round - 1} rounds without an approval: a human has to look."
+
+
+def next_step(done: Reviewed) -> str:
+    """What to type after this verdict."""
+    found = done.brief.survey
+    run = f" {found.run}" if found.run else ""
+    if done.verdict.verdict == "approve":
+        touched = ", ".join(done.verdict.control_paths[:2])
+        return f"git cto override --reason TEXT (it changes {touched})" if touched else f"git cto gate{_base(found)}"
+    if done.after.escalated or done.after.aborted:
+        return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
+    beyond = way_out(done.verdict, found.policy)
+    if beyond:
+        return beyond
+    if done.brief.plan is not None:
+        return f"git cto start {_first_to_do(done)}, fix it, git cto finish -m SUMMARY, then git cto review"
+    return f"fix it on {found.head.name}, commit, then git cto review"
+
+
+def _first_to_do(done: Reviewed) -> str:
+    """The first task in the plan's order that can be started and has something to be done."""
+    plan = current_plan(done.brief.plan, done.after) if done.brief.plan else None
+    tasks = plan.in_order() if plan else ()
+    asked = feedback_of(plan, done.after) if plan else {}
+    finished = {one.task_id for one in done.brief.results}
+    to_do = [task.id for task in tasks if task.id not in finished or task.id in asked]
+    ready = [task.id for task in tasks if task.id in to_do and finished.issuperset(task.depends_on)]
+    return (ready or to_do or [tasks[-1].id])[0]
+
+
+def _base(found: Survey) -> str:
+    """The option that says again what the user said."""
+    return f" --base {found.base}" if found.base else ""

@@ -1,0 +1,617 @@
+"""A record that is written is read as it was meant, and a line that is no record is none, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from git_cto.errors import BugError, ToolError
+from git_cto.ledger.records import LARGEST_LINE, PAYLOAD_TYPE, PREDICATES, decode, decode_all, encode, kind_of
+from git_cto.model import (
+    ContinueRecord,
+    Digests,
+    OverrideRecord,
+    PlanRecord,
+    Predicate,
+    Record,
+    Subject,
+    VerdictRecord,
+    plan_fault,
+)
+from tests.gate.values import (
+    ADA,
+    BASE,
+    CHANGE,
+    HEAD,
+    SHA256,
+    TREE,
+    a_continue,
+    a_finding,
+    a_plan,
+    a_plan_record,
+    a_review,
+    a_task,
+    a_verdict,
+    an_override,
+    anything,
+    quick,
+)
+
+Json = Any
+ABOUT = Subject(head=HEAD, tree=TREE, change=CHANGE, sha256=SHA256)
+BODIES: list[Predicate] = [a_plan_record(), a_verdict(a_plan()), an_override(), a_continue()]
+PREDICATE_WORDS = ["plan", "verdict", "override", "continue"]
+KINDS = pytest.mark.parametrize("body", BODIES, ids=PREDICATE_WORDS)
+
+
+def line_of(body: Predicate, about: Subject = ABOUT) -> bytes:
+    return encode(about, body)[0]
+
+
+def opened(line: bytes) -> tuple[Json, Json]:
+    """Envelope and statement of a line, by anybody's JSON."""
+    envelope = json.loads(line)
+    return envelope, json.loads(base64.b64decode(envelope["payload"]))
+
+
+def sealed(statement: Json, **envelope: Json) -> bytes:
+    """A line around a statement (JSON, text or bytes), signed by nobody."""
+    if not isinstance(statement, bytes):
+        text = statement if isinstance(statement, str) else json.dumps(statement, ensure_ascii=False)
+        statement = text.encode("utf-8", "surrogatepass")
+    payload = base64.b64encode(statement).decode()
+    return json.dumps({"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": []} | envelope).encode()
+
+
+def changed(change: Callable[[Json], object], body: Predicate | None = None) -> Record | None:
+    """What is read after `change` was made to the statement of a good record."""
+    _, statement = opened(line_of(body or a_verdict(a_plan())))
+    assert decode(sealed(statement)) is not None
+    change(statement)
+    return decode(sealed(statement))
+
+
+# ---- the published formats -------------------------------------------------------------------------------------------
+
+# DSSE's JSON envelope (envelope.md, 1.0.2) and in-toto's Statement v1 (spec/v1/statement.md), by their own words.
+ENVELOPE = {
+    "type": "object",
+    "required": ["payload", "payloadType", "signatures"],
+    "properties": {
+        "payload": {"type": "string", "pattern": "^[A-Za-z0-9+/]+={0,2}$"},
+        "payloadType": {"const": "application/vnd.in-toto+json"},
+        "signatures": {
+            "type": "array",
+            "items": {"required": ["sig"], "properties": {"keyid": {"type": "string"}, "sig": {"type": "string"}}},
+        },
+    },
+}
+STATEMENT = {
+    "type": "object",
+    "required": ["_type", "subject", "predicateType"],
+    "properties": {
+        "_type": {"const": "https://in-toto.io/Statement/v1"},
+        "subject": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "required": ["digest"],
+                "properties": {
+                    "name": {"type": "string", "minLength": 1},
+                    "digest": {
+                        "type": "object",
+                        "minProperties": 1,
+                        "additionalProperties": {"pattern": "^[0-9a-f]+$"},
+                    },
+                },
+            },
+        },
+        "predicateType": {"type": "string", "format": "uri", "pattern": "^https://"},
+        "predicate": {"type": "object"},
+    },
+    "additionalProperties": False,
+}
+
+
+@KINDS
+def test_a_line_is_a_dsse_envelope_around_an_in_toto_statement(body: Predicate) -> None:
+    line = line_of(body)
+    envelope, statement = opened(line)
+    jsonschema.validate(envelope, ENVELOPE)
+    jsonschema.validate(statement, STATEMENT)
+    assert PREDICATES[statement["predicateType"]] is type(body)
+    assert kind_of(body) in statement["predicateType"]
+    assert b"\n" not in line
+    assert line.isascii()
+
+
+def test_the_subject_names_head_tree_and_change_by_in_totos_names_for_digests() -> None:
+    _, statement = opened(line_of(a_verdict()))
+    assert statement["subject"] == [
+        {"name": "head", "digest": {"gitCommit": HEAD}},
+        {"name": "tree", "digest": {"gitTree": TREE}},
+        {"name": "change", "digest": {"gitBlob": CHANGE, "sha256": SHA256}},
+    ]
+    _, statement = opened(line_of(a_continue(), Subject(head=HEAD)))
+    assert [one["name"] for one in statement["subject"]] == ["head"]
+
+
+def test_an_id_is_the_digest_of_the_payload() -> None:
+    line, record = encode(ABOUT, a_verdict())
+    envelope, _ = opened(line)
+    assert record.id == hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest()
+
+
+def test_the_same_record_is_the_same_line() -> None:
+    assert line_of(a_verdict()) == line_of(a_verdict())
+    assert line_of(a_verdict()) != line_of(a_verdict(round=2))
+
+
+@pytest.mark.parametrize("body, kind", [*zip(BODIES, PREDICATE_WORDS, strict=True)])
+def test_a_kind_is_one_word(body: Predicate, kind: str) -> None:
+    assert kind_of(body) == kind
+
+
+# ---- there and back --------------------------------------------------------------------------------------------------
+
+oids = st.text("0123456789abcdef", min_size=40, max_size=40)
+times = st.datetimes().map(lambda moment: moment.strftime("%Y").zfill(4) + moment.strftime("-%m-%dT%H:%M:%S.123Z"))
+fixed = {
+    "time": times,
+    "target": st.just("refs/heads/main") | st.just("refs/heads/日本"),
+    "target_commit": oids,
+    "merge_base": oids,
+    "start": oids,
+    "run": st.just("say-2-3f2a1c"),
+    "plan": st.just(a_plan(a_task("t1"), a_task("t2", depends_on=("t1",)))),
+    "head": st.just(HEAD),
+    "digests": anything(Digests),  # whose "plan" is not the plan
+}
+bodies = st.one_of(
+    anything(VerdictRecord, **fixed),
+    anything(OverrideRecord, **fixed),
+    anything(PlanRecord, **fixed),
+    anything(ContinueRecord, **fixed),
+)
+
+
+def clean(value: Json) -> Json:
+    """A value as a reader sees it: text that is no Unicode with replacement characters."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in value)
+    if isinstance(value, dict):
+        return {key: clean(inner) for key, inner in value.items()}
+    return [clean(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+@settings(quick, max_examples=80)
+@given(bodies)
+def test_any_record_is_read_as_it_was_written(body: Predicate) -> None:
+    line, record = encode(ABOUT, body)
+    assert decode(line) == record
+    assert record.subject == ABOUT
+    assert type(record.body) is type(body)
+    assert clean(msgspec.to_builtins(record.body)) == clean(msgspec.to_builtins(body))
+    assert decode_all([line, b"", line, b"x"]) == [record]
+
+
+def test_text_that_is_no_unicode_is_recorded_with_replacement_characters() -> None:
+    body = an_override(reason="caf\udce9 \ud83d", actor=msgspec.structs.replace(ADA, name="Ren\udce9"))
+    record = encode(ABOUT, body)[1]
+    assert (record.body.reason, record.body.actor.name) == ("caf\ufffd \ufffd", "Ren\ufffd")  # type: ignore[union-attr]
+
+
+def test_text_about_surrogates_is_text() -> None:
+    said = a_verdict(review=a_review(summary='it writes "\\ud83d\\ude00" and \\ud800, 😀 and \x00'))
+    line, record = encode(ABOUT, said)
+    assert record.body == said
+    assert decode(line) == record
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------------
+
+
+def padded(size: int) -> VerdictRecord:
+    return a_verdict(review=a_review(summary="x" * size))
+
+
+def test_a_line_has_at_most_64_kib() -> None:
+    assert LARGEST_LINE == 65_536
+    room = 0
+    while len(line_of(padded(room + 1_000))) <= LARGEST_LINE - 2_000:
+        room += 1_000
+    fitting = next(size for size in range(room + 4_000, room, -1) if _fits(size))
+    line = line_of(padded(fitting))
+    assert LARGEST_LINE - 4 < len(line) <= LARGEST_LINE
+    assert decode(line) is not None
+    with pytest.raises(ToolError) as caught:
+        encode(ABOUT, padded(fitting + 3))
+    assert caught.value.code == "record_too_large"
+    assert "65,536 at most" in caught.value.message
+
+
+def _fits(size: int) -> bool:
+    try:
+        line_of(padded(size))
+    except ToolError:
+        return False
+    return True
+
+
+def test_a_longer_line_is_no_record() -> None:
+    _, statement = opened(line_of(a_verdict()))
+    statement["predicate"]["review"]["summary"] = "x" * LARGEST_LINE
+    assert decode(sealed(statement)) is None
+    assert decode(line_of(a_verdict()) + b" " * LARGEST_LINE) is None
+
+
+@pytest.mark.parametrize(
+    "body, about",
+    [
+        (a_verdict(time="yesterday"), ABOUT),
+        (a_verdict(target="main"), ABOUT),
+        (a_verdict(merge_base="--output=x"), ABOUT),
+        (a_verdict(review=a_review(head="f" * 40)), ABOUT),
+        (a_verdict(), Subject(head=HEAD)),
+        (an_override(), Subject(head=HEAD, tree=TREE, change=CHANGE)),
+        (a_plan_record(a_plan(a_task("--force"))), ABOUT),
+        (a_continue(), Subject(head="HEAD")),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(body: Predicate, about: Subject) -> None:
+    with pytest.raises(BugError, match="could not be read back"):
+        encode(about, body)
+
+
+# ---- lines that are none ---------------------------------------------------------------------------------------------
+
+
+def twice(line: bytes, key: str) -> bytes:
+    """The same JSON with a key that stands twice, with the same value."""
+    text = line.decode()
+    at = text.index(f'"{key}":')
+    end = at + len(f'"{key}":')
+    value, length = json.JSONDecoder().raw_decode(text[end:].lstrip())
+    return (text[:at] + f'"{key}":{json.dumps(value)},' + text[at:]).encode() if length else line
+
+
+@pytest.mark.parametrize("key", ["payload", "payloadType", "signatures"])
+def test_a_key_that_stands_twice_in_the_envelope_is_refused(key: str) -> None:
+    assert decode(twice(line_of(a_verdict()), key)) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("_type", "subject", "predicateType", "predicate", "name", "digest", "gitCommit", "sha256"),
+        *("verdict", "model_verdict", "coverage", "omitted", "review", "task_reviews", "task_id", "criterion", "met"),
+    ],
+)
+def test_a_key_that_stands_twice_anywhere_in_the_statement_is_refused(key: str) -> None:
+    envelope, _ = opened(line_of(a_verdict(a_plan())))
+    payload = base64.b64decode(envelope["payload"])
+    doubled = twice(payload, key)
+    assert json.loads(doubled) == json.loads(payload)
+    assert decode(sealed(payload)) is not None
+    assert decode(sealed(doubled)) is None
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 400, "1" * 5_000, "1" * 19]
+)
+def test_a_number_that_is_none_or_knows_no_bounds_is_refused(number: str) -> None:
+    envelope, _ = opened(line_of(a_verdict()))
+    payload = base64.b64decode(envelope["payload"]).decode()
+    assert '"seconds":0.0' in payload
+    assert decode(sealed(payload.replace('"seconds":0.0', '"seconds":1.5'))) is not None
+    assert decode(sealed(payload.replace('"seconds":0.0', f'"seconds":{number}'))) is None
+    assert decode(sealed(payload.replace('"round":1', f'"round":{number}'))) is None
+
+
+@pytest.mark.parametrize(
+    "predicate_type",
+    [
+        "https://git-cto.github.io/verdict/v2",
+        "https://git-cto.github.io/verdict/v1/",
+        "https://git-cto.github.io/Verdict/v1",
+        "http://git-cto.github.io/verdict/v1",
+        "https://slsa.dev/provenance/v1",
+        "https://git-cto.github.io/override/v1",
+        "",
+        None,
+        3,
+    ],
+)
+def test_another_predicate_type_is_refused(predicate_type: object) -> None:
+    assert changed(lambda s: s.update(predicateType=predicate_type)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.update(_type="https://in-toto.io/Statement/v0.1"),
+        lambda s: s.pop("_type"),
+        lambda s: s.update(extra=1),
+        lambda s: s.pop("subject"),
+        lambda s: s.pop("predicate"),
+        lambda s: s.update(predicate=[]),
+        lambda s: s["predicate"].update(extra=1),
+        lambda s: s["predicate"].pop("verdict"),
+        lambda s: s["predicate"].pop("coverage"),
+        lambda s: s["predicate"]["review"].update(extra=1),
+        lambda s: s["predicate"]["coverage"].update(extra=1),
+        lambda s: s["predicate"]["actor"].update(extra=1),
+        lambda s: s["predicate"]["review"]["task_reviews"][0].update(extra=1),
+        lambda s: s["predicate"].update(verdict="APPROVE"),
+        lambda s: s["predicate"].update(verdict="approve "),
+        lambda s: s["predicate"].update(verdict="pass"),
+        lambda s: s["predicate"].update(verdict=None),
+        lambda s: s["predicate"]["review"].update(verdict="lgtm"),
+        lambda s: s["predicate"].update(model_verdict=""),
+        lambda s: s["predicate"].update(round="1"),
+        lambda s: s["predicate"].update(round=1.0),
+        lambda s: s["predicate"].update(round=True),
+        lambda s: s["predicate"].update(downgrades="none"),
+        lambda s: s["predicate"]["review"].update(findings={}),
+        lambda s: s["predicate"]["review"].update(injection_suspected=0),
+    ],
+)
+def test_a_statement_of_another_form_is_refused(change: Callable[[Json], object]) -> None:
+    assert changed(change) is None
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        [],
+        {},
+        [{"name": "head"}],
+        [{"name": "head", "digest": {}}],
+        [{"name": "head", "digest": {"gitCommit": HEAD}}],
+        [{"name": "head", "digest": {"sha1": HEAD}}],
+        [{"name": "head", "digest": {"gitCommit": HEAD.upper()}}],
+        [{"name": "head", "digest": {"gitCommit": HEAD[:39]}}],
+        [{"name": "head", "digest": {"gitCommit": HEAD + "\n"}}],
+        [{"name": "head", "digest": {"gitCommit": "HEAD"}}],
+        [{"name": "head", "digest": {"gitCommit": 1}}],
+        [{"name": "other", "digest": {"gitCommit": HEAD}}],
+    ],
+)
+def test_a_subject_that_names_no_change_is_refused(subject: Json) -> None:
+    assert changed(lambda s: s.update(subject=subject)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s["subject"].pop(),
+        lambda s: s["subject"].pop(1),
+        lambda s: s["subject"].append(s["subject"][0]),
+        lambda s: s["subject"].append({"name": "head", "digest": {"gitCommit": "f" * 40}}),
+        lambda s: s["subject"][2]["digest"].pop("sha256"),
+        lambda s: s["subject"][2]["digest"].pop("gitBlob"),
+        lambda s: s["subject"][2]["digest"].update(sha256="e" * 63),
+        lambda s: s["subject"][2]["digest"].update(sha256="E" * 64),
+        lambda s: s["subject"][2]["digest"].update(gitBlob="d" * 41),
+        lambda s: s["subject"][1]["digest"].update(gitTree=""),
+        lambda s: s["subject"][0]["digest"].update(gitCommit="f" * 40),
+        lambda s: s["subject"][0].update(uri="x"),
+        lambda s: s["predicate"]["review"].update(head="f" * 40),
+        lambda s: s["predicate"].update(target="main"),
+        lambda s: s["predicate"].update(target="refs/tags/main"),
+        lambda s: s["predicate"].update(target_commit="--output=x"),
+        lambda s: s["predicate"].update(merge_base=""),
+        lambda s: s["predicate"].update(run="../../x"),
+        lambda s: s["predicate"].update(run="--force"),
+    ],
+)
+def test_a_verdict_that_is_not_about_one_change_of_one_head_is_refused(change: Callable[[Json], object]) -> None:
+    assert changed(change) is None
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *("", "now", "2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000+00:00", "2026-02-30T03:04:05.000Z"),
+        *("2026-13-01T00:00:00.000Z", "2026-01-02T24:00:01.000Z", "2026-01-02T03:04:05.000Z\n"),
+        *("٢٠٢٦-01-02T03:04:05.000Z", "0000-01-02T03:04:05.000Z"),
+    ],
+)
+@KINDS
+def test_a_time_that_is_none_is_refused(body: Predicate, moment: str) -> None:
+    assert changed(lambda s: s["predicate"].update(time=moment), body) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p["plan"].update(tasks=[]),
+        lambda p: p["plan"]["tasks"].append(p["plan"]["tasks"][0]),
+        lambda p: p["plan"]["tasks"][0].update(id="trunk"),
+        lambda p: p["plan"]["tasks"][0].update(id="../../heads/main"),
+        lambda p: p["plan"]["tasks"][0].update(depends_on=["t1"]),
+        lambda p: p["plan"]["tasks"][0].update(depends_on=["t7"]),
+        lambda p: p["plan"]["tasks"][0].update(target="../x"),
+        lambda p: p["plan"]["tasks"][0].update(action="rename_file"),
+        lambda p: p.update(run=""),
+        lambda p: p.update(run="-x"),
+        lambda p: p.update(start="HEAD"),
+        lambda p: p.update(target_commit="@{u}"),
+    ],
+)
+def test_a_plan_that_nobody_could_carry_out_is_refused(change: Callable[[Json], object]) -> None:
+    assert changed(lambda s: change(s["predicate"]), a_plan_record()) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["\\ud800", "\\udfff", "\\uD83D x", "\\ude00\\ud83d"], ids=["high", "low", "upper case", "swapped"]
+)
+def test_half_a_surrogate_pair_is_refused(text: str) -> None:
+    envelope, _ = opened(line_of(a_verdict()))
+    payload = base64.b64decode(envelope["payload"]).decode()
+    assert decode(sealed(payload.replace("It says 2.", "\\ud83d\\ude00"))) is not None
+    assert decode(sealed(payload.replace("It says 2.", text))) is None
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {"payloadType": "application/json"},
+        {"payloadType": "application/vnd.in-toto+json "},
+        {"payloadType": None},
+        {"payload": ""},
+        {"payload": "%%%"},
+        {"payload": "e30"},
+        {"payload": "e30=\n"},
+        {"payload": "é"},
+        {"payload": ["e30="]},
+        {"payload": None},
+        {"signatures": {}},
+        {"signatures": None},
+        {"signatures": [{}]},
+        {"signatures": [{"keyid": "x"}]},
+        {"signatures": [{"sig": "x", "extra": 1}]},
+        {"signatures": ["x"]},
+        {"extra": 1},
+    ],
+)
+def test_an_envelope_of_another_form_is_refused(envelope: Json) -> None:
+    _, statement = opened(line_of(a_verdict()))
+    assert decode(sealed(statement, **envelope)) is None
+
+
+@pytest.mark.parametrize("junk", ["%", "\n", " ", "=", "é", "-"])
+def test_base64_with_anything_in_between_is_refused(junk: str) -> None:
+    envelope, _ = opened(line_of(a_verdict()))
+    good = envelope["payload"]
+    assert decode(json.dumps(envelope).encode()) is not None
+    envelope["payload"] = good[:40] + junk + good[40:]
+    assert decode(json.dumps(envelope).encode()) is None
+
+
+def test_signatures_are_carried_and_trusted_by_nobody_here() -> None:
+    _, statement = opened(line_of(a_verdict()))
+    record = decode(sealed(statement, signatures=[{"keyid": "ada", "sig": "eA=="}, {"sig": ""}]))
+    assert record is not None
+    assert record.signers == ()
+    assert record.body == a_verdict()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b" ",
+        b"\x00",
+        b"approve",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"x"',
+        b"1",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        b"[" * 60_000,
+        b'{"a":' * 12_000,
+        b"1" * 60_000,
+        b'{"payload":' + b"[" * 60_000,
+    ],
+)
+def test_garbage_is_no_record(line: bytes) -> None:
+    assert decode(line) is None
+
+
+@pytest.mark.parametrize("payload", [b"\xff", b"[" * 40_000, b'{"predicate":' * 3_000, b"null", b'{"_type": "\xe9"}'])
+def test_garbage_in_an_envelope_is_no_record(payload: bytes) -> None:
+    assert decode(sealed(payload)) is None
+
+
+def test_a_line_in_utf16_is_no_record() -> None:
+    assert decode(line_of(a_verdict()).decode().encode("utf-16")) is None
+
+
+@KINDS
+def test_a_line_that_was_cut_anywhere_is_no_record(body: Predicate) -> None:
+    line = line_of(body)
+    assert [place for place in range(len(line)) if decode(line[:place]) is not None] == []
+
+
+def test_good_lines_survive_garbage_between_them() -> None:
+    first, second = line_of(a_verdict()), line_of(an_override())
+    found = decode_all([b"", first, b"\xff\x00", first[:-1], b"{}", second, first])
+    assert [kind_of(one.body) for one in found] == ["verdict", "override"]
+
+
+@settings(quick, max_examples=200)
+@given(st.binary(max_size=200))
+def test_no_bytes_make_a_reader_raise(data: bytes) -> None:
+    assert decode(data) is None
+    assert decode(sealed(data)) is None
+
+
+LINE = line_of(a_verdict(a_plan(), carried=(a_finding(),)))
+
+
+@settings(quick, max_examples=300)
+@given(st.integers(0, len(LINE) - 1), st.integers(0, 255))
+def test_a_byte_that_was_changed_makes_another_record_or_none(place: int, byte: int) -> None:
+    assume(LINE[place] != byte)
+    record, original = decode(LINE[:place] + bytes([byte]) + LINE[place + 1 :]), decode(LINE)
+    assert original is not None
+    if record is not None and record.id == original.id:
+        assert (record.subject, record.body) == (original.subject, original.body)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(quick, max_examples=150)
+@given(st.data())
+def test_a_statement_with_anything_in_the_place_of_anything_never_makes_a_reader_raise(data: st.DataObject) -> None:
+    body = data.draw(st.sampled_from(BODIES))
+    _, statement = opened(line_of(body))
+    spots = list(_spots(statement))
+    holder, key = data.draw(st.sampled_from(spots))
+    holder[key] = data.draw(json_values)
+    record = decode(sealed(statement))
+    if record is not None:
+        msgspec.json.encode(msgspec.to_builtins(record.body))
+        if isinstance(record.body, PlanRecord):
+            assert plan_fault(record.body.plan) == ""
+        assert encode(record.subject, record.body)[1].body == record.body
+
+
+def _spots(value: Json) -> list[tuple[Json, Json]]:
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    found = [(value, key) for key in keys]
+    return found + [spot for key in keys if isinstance(value[key], dict | list) for spot in _spots(value[key])]
+
+
+def test_reading_a_record_is_quick() -> None:
+    """A thousand in well under a second: the log of a large ledger reads as many."""
+    line = line_of(a_verdict(a_plan()))
+    began = time.perf_counter()
+    for _ in range(1_000):
+        decode(line)
+    assert time.perf_counter() - began < 3
+
+
+def test_the_target_commit_of_a_sha256_repository_is_one() -> None:
+    about = Subject(head="a" * 64, tree="b" * 64, change="d" * 64, sha256="e" * 64)
+    body = a_verdict(target_commit="c" * 64, merge_base="c" * 64, review=a_review(head="a" * 64))
+    assert encode(about, body)[1].body == body
+    assert body.merge_base != BASE
