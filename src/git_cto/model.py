@@ -83,25 +83,38 @@ def plan_fault(plan: Plan) -> str:
     """Why a plan cannot be carried out, "" if it can: ids, dependencies and targets have to make sense."""
     if not plan.tasks:
         return "tasks is empty; a plan has at least one task"
-    ids = [task.id for task in plan.tasks]
+    ids = {task.id for task in plan.tasks}
+    seen: set[str] = set()
     for task in plan.tasks:
         fault = task_fault(task)
         if fault:
             return fault
-        if ids.count(task.id) > 1:
+        if task.id in seen:
             return f"the task id {task.id} is used twice"
+        seen.add(task.id)
         unknown = [other for other in task.depends_on if other not in ids]
         if unknown:
             return f"task {task.id} depends on tasks that are not in the plan: {_quoted(unknown)}"
-    done: set[str] = set()
-    left = list(plan.tasks)
-    while left:
-        ready = {task.id for task in left if done.issuperset(task.depends_on)}
-        if not ready:
-            return f"these tasks depend on each other in a circle: {_quoted([task.id for task in left])}"
-        done |= ready
-        left = [task for task in left if task.id not in ready]
-    return ""
+    stuck = _in_circles(plan)
+    return f"these tasks depend on each other in a circle: {_quoted(stuck)}" if stuck else ""
+
+
+def _in_circles(plan: Plan) -> list[str]:
+    """The tasks that could never begin, in the plan's order. Takes each dependency once, however deep they go."""
+    waits_for = {task.id: set(task.depends_on) for task in plan.tasks}
+    waiting: dict[str, list[str]] = {}
+    for task, others in waits_for.items():
+        for other in others:
+            waiting.setdefault(other, []).append(task)
+    ready = [task for task, others in waits_for.items() if not others]
+    while ready:
+        done = ready.pop()
+        del waits_for[done]
+        for task in waiting.get(done, ()):
+            waits_for[task].discard(done)
+            if not waits_for[task]:
+                ready.append(task)
+    return list(waits_for)
 
 
 def task_fault(task: Task) -> str:

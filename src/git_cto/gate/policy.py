@@ -27,8 +27,14 @@ DEFAULT_CONTROL_PATHS = (
     ".mcp.json",
     "AGENTS*.md",
     "CLAUDE*.md",
+    "GEMINI.md",
+    ".cursor/**",
+    ".vscode/**",
+    ".devcontainer/**",
+    ".husky/**",
     ".gitattributes",
     ".gitmodules",
+    ".lfsconfig",
     "CODEOWNERS",
 )
 DEFAULT_SUMMARISED = (

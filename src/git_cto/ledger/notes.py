@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_cto.errors import BugError, ToolError
+from git_cto.errors import BugError, GitError, ToolError
 from git_cto.ledger.tree import (
     Edits,
     Tree,
@@ -24,6 +24,7 @@ from git_cto.ledger.tree import (
     listing,
 )
 from git_cto.ledger.writing import Races, commit, queue, swap
+from git_cto.repo.git import git_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,9 @@ RECORDS_REF = "refs/notes/cto-records"
 SHADOW_REF = "refs/cto/records"
 READABLE_REF = "refs/notes/cto"
 LARGEST_LINE = 64 << 10  # bytes
+# What is read for one object at most. No honest series comes near it; a forged one must not make the gate slow.
+MOST_LINES = 2_000
+LARGEST_NOTE = 16 << 20  # bytes
 
 # Where git looks on for a name that is no ref. A clone brings tags along: one called "refs/notes/cto-records"
 # must not become the ledger of a repository that has none.
@@ -81,18 +85,19 @@ class Notes:
     def read(self, objects: Iterable[str], reader: Objects | None = None) -> list[bytes]:
         """The lines on these objects (full ids): the union, without blank ones, once each, in stable order.
 
-        Where the ref does not exist there are none; a note that is there and cannot be read is a `GitError`. The
-        cost does not grow with the ledger. `reader`, an open reader of objects, saves starting one.
+        Where the ref does not exist there are none; a note that is there and cannot be read is a `GitError`, and so
+        are more lines on one object than anybody works with. The cost does not grow with the ledger. `reader`, an
+        open reader of objects, saves starting one.
         """
         if reader is None:
             with self._git.objects() as own:
                 return self.read(objects, own)
         tree = Tree(reader, self._tip(reader, self._ref))
-        return list(dict.fromkeys(line for object_id in objects for line in tree.lines(object_id)))
+        return list(dict.fromkeys(line for object_id in objects for line in _lines(tree, reader, object_id)))
 
     def tip(self) -> str | None:
         """The notes commit, or None where there are no notes."""
-        return self._git.refs(self._ref).get(self._ref)
+        return self._listed(self._ref)
 
     def all_objects(self) -> Iterator[str]:
         """Every object that has a note, once each, from one listing."""
@@ -236,7 +241,27 @@ class Notes:
         found = reader.info(ref)
         if found and not any(reader.info(prefix + ref) for prefix in _LOOKALIKES):
             return found.oid
-        return self._git.refs(ref).get(ref)  # none, or one that cannot be read, or one of several
+        return self._listed(ref)  # none, or one that cannot be read, or one of several
+
+    def _listed(self, ref: str) -> str | None:
+        """The object of exactly this ref; None where there is no such ref, `ToolError` where git cannot follow it.
+
+        git leaves such a ref out of its list; asked for it by name, it warns that it ignores it, and nothing more.
+        """
+        done = self._git.attempt("for-each-ref", "--format=%(objectname) %(refname)", ref)
+        if done.returncode != 0:
+            raise git_error(("for-each-ref",), done.returncode, done.stderr)
+        rows = (line.partition(" ") for line in done.stdout.decode("utf-8", "surrogateescape").split("\n"))
+        oid = next((oid for oid, _, name in rows if name == ref), None)
+        if oid is None:
+            done = self._git.attempt("rev-parse", "--verify", "--quiet", ref)
+        if oid is None and ref.encode() in done.stderr.split():
+            raise ToolError(
+                f"The ref {ref} is there and cannot be followed to a commit, so no record can be read.",
+                _mended_by(ref),
+                code="broken_ref",
+            )
+        return oid
 
     def _checked(self, objects: Iterable[str], line: bytes) -> list[str]:
         wanted = list(dict.fromkeys(objects))
@@ -252,6 +277,29 @@ class Notes:
                 code="record_too_long",
             )
         return wanted
+
+
+def _mended_by(ref: str) -> str:
+    """What to type where a ref is broken. Loses nothing: the notes ref and its shadow have the same lines."""
+    if ref not in {RECORDS_REF, SHADOW_REF}:
+        return f"git symbolic-ref {ref} {SHADOW_REF} && git update-ref --no-deref -d {ref}"
+    other = SHADOW_REF if ref == RECORDS_REF else RECORDS_REF
+    return f"git symbolic-ref {ref} {other} && git update-ref --no-deref {ref} {other}, then git cto sync"
+
+
+def _lines(tree: Tree, reader: Objects, object_id: str) -> list[bytes]:
+    """The lines on an object, if they are not too many to be read."""
+    notes = tree.notes(object_id)
+    sizes = [info.size for _, oid in notes if (info := reader.info(oid))]  # a missing one fails where it is read
+    lines = tree.lines_in(notes) if sum(sizes) <= LARGEST_NOTE else []
+    if sum(sizes) > LARGEST_NOTE or len(lines) > MOST_LINES:
+        raise GitError(
+            f"The records on {object_id[:12]} are too many to be read: more than {MOST_LINES:,}, or "
+            f"{LARGEST_NOTE >> 20} MiB.",
+            f"see who wrote them: git log {RECORDS_REF}",
+            code="ledger_too_large",
+        )
+    return lines
 
 
 def _count(git: Git, notes_commit: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from git_cto.agents.base import EngineError, Failure
 from git_cto.answers import AnswerError
+from git_cto.redaction import redact_all, redacted, secret_values
 from git_cto.work.questions import retry_prompt
 
 if TYPE_CHECKING:
@@ -91,5 +93,17 @@ def _call(asker: Asker, question: Question, keep: Slot | None) -> Answer:
         events = os.path.join(folder, "events.jsonl")
         if keep and os.path.exists(events):
             with open(events, "rb") as file:
-                keep.write("events.jsonl", file.read())
+                keep.write("events.jsonl", _clean(file.read()))
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clean(events: bytes) -> bytes:
+    """Events without secrets: text by text, because a secret is written otherwise in JSON."""
+    hidden = secret_values(os.environ)
+    lines = []
+    for line in events.decode("utf-8", "replace").splitlines():
+        try:
+            lines.append(json.dumps(redact_all(json.loads(line), hidden)))
+        except (ValueError, RecursionError):
+            lines.append(redacted(line, hidden))
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")

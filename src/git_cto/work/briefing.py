@@ -72,13 +72,14 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         commands = plan.verification.commands if plan else ()
     if plan is None and found.policy.review.title_and_body:
         claim = f"{claim}\n\n{_messages(workspace, found)}"
+    hidden = secret_values(workspace.environ)  # the model, the artifacts and a dry run get what is said here
     return Brief(
         survey=found,
         plan=plan,
         results=done,
         commands=commands,
-        claim=claim.strip(),
-        dispute=dispute.strip(),
+        claim=redacted(claim.strip(), hidden),
+        dispute=redacted(dispute.strip(), hidden),
         uncommitted=uncommitted,
     )
 

@@ -16,7 +16,7 @@ from git_cto.errors import UsageError
 from git_cto.gate.policy import GUIDELINES
 from git_cto.model import EngineUse, Plan, PlanRecord, Record, Subject, Target
 from git_cto.prompts import instructions
-from git_cto.redaction import redact_all, secret_values
+from git_cto.redaction import redact_answer, redacted, secret_values
 from git_cto.render.words import uncommitted_words
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import runs, trunk_ref
@@ -79,6 +79,7 @@ def prepare(
         raise UsageError(
             f"The objective has {len(objective):,} characters; {LARGEST_OBJECTIVE:,} at most.", "shorten it"
         )
+    objective = redacted(objective, secret_values(workspace.environ))  # what is sent, kept and named after it is clean
     if workspace.place.worktree is None:
         raise UsageError("This repository is bare: there is nothing to read.", "git clone it, and plan there")
     _check_branches(workspace)
@@ -107,7 +108,7 @@ def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
     run = new_run_id(prepared.objective)
     slot, notes = reserve(workspace, run, "plan")
     asked = ask(asker, prepared.question, read_plan, slot)
-    made = msgspec.convert(redact_all(msgspec.to_builtins(asked.value), secret_values(workspace.environ)), Plan)
+    made = msgspec.convert(redact_answer(msgspec.to_builtins(asked.value), secret_values(workspace.environ)), Plan)
     engine = engine_use(asked, prepared.question)
     body = PlanRecord(
         run=run,

@@ -24,7 +24,7 @@ from git_cto.model import (
     Subject,
     VerdictRecord,
 )
-from git_cto.redaction import redact_all, redacted, secret_values
+from git_cto.redaction import redact_answer, redacted, secret_values
 from git_cto.work.asking import Asked, Asker, ask
 from git_cto.work.briefing import Brief
 from git_cto.work.composing import ReviewQuestion
@@ -44,7 +44,8 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     found = brief.survey
     slot, notes = reserve(workspace, found.series.slug, "review")
     asked = ask(asker, prepared.question, _reader(brief), slot)
-    clean = redact_all(msgspec.to_builtins(asked.value), secret_values(workspace.environ))
+    paths = frozenset(file.name for file in found.change.files)
+    clean = redact_answer(msgspec.to_builtins(asked.value), secret_values(workspace.environ), paths)
     given = _numbered(msgspec.convert(clean, Review), len(found.standing.verdicts) + 1)
     # What failed in this very change counts until it is run again.
     observed = prepared.outcomes or last_failure(in_order(found.about))
