@@ -134,7 +134,6 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 def _set_up(stage: _Stage, server: ModelServer) -> None:
     (stage.home / "tmp").mkdir()
     (stage.home / ".codex").mkdir()
-    (stage.home / "tmp").mkdir()
     (stage.home / ".codex" / "config.toml").write_text(server.codex_config(), encoding="utf-8")
     stage.repository.mkdir()
     stage.quietly("git", "init", "--quiet", "--initial-branch=main")
