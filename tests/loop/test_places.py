@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from git_cto.demo.server import Reply, Request
+from git_cto.repo import worktrees
+from git_cto.repo.git import Git, discover
 from tests.loop.world import WORK, Loop, a_task, approving, until
 
 
@@ -198,3 +202,19 @@ def test_without_an_identity_nothing_is_asked_or_done(loop: Loop) -> None:
     assert said.code == 2, said.text
     assert "git does not know who you are" in said.err
     assert loop.prompts() == []
+
+
+def test_worktrees_can_be_made_and_removed_by_many_at_once(loop: Loop) -> None:
+    """git itself stumbles over worktrees that somebody else is just making or removing."""
+    git = Git(discover(str(loop.path), os.environ), os.environ)
+
+    def work(number: int) -> None:
+        folder = worktrees.place(git, "run-1", f"t{number}")
+        for _ in range(20):
+            worktrees.add(git, folder, loop.head)
+            assert (folder / "app.py").exists()
+            worktrees.remove(git, folder)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert loop.leftovers() == []

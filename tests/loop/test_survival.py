@@ -157,7 +157,7 @@ def test_a_loop_that_was_killed_is_resumed_to_the_same_end(four: Loop, name: str
 
 
 def assert_the_same_end(loop: Loop) -> None:
-    """The tree, the records, and nothing that was left behind."""
+    """The tree, the records, and nothing that was left behind: no worktree, temporary file, lock, process."""
     assert loop.files() == TREE
     assert len(loop.records("plan")) == 1
     assert [(one["verdict"], one["round"]) for one in loop.records()] == [("revise", 1), ("approve", 2)]

@@ -189,8 +189,8 @@ class Loop(World):
         """Whatever a loop should have taken away: worktrees, their folders, locks, files of its own."""
         known = self.git("worktree", "list", "--porcelain").splitlines()
         found = [line for line in known if line.startswith("worktree ")][1:]
-        state = Path(self.home, ".local", "state", "git-cto", "worktrees")
-        found += [str(path) for path in state.rglob("*")]
+        state = Path(self.home, ".local", "state", "git-cto")
+        found += [str(path) for path in state.rglob("*") if path != state / "worktrees"]
         git = self.path / ".git"
         found += [str(path) for path in git.rglob("*.lock") if path.name != "git-cto.lock"]
         return found + [str(path) for path in (git / "worktrees").glob("*")]

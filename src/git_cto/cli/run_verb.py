@@ -18,6 +18,7 @@ from git_cto.cli.shell import Shell, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
 from git_cto.errors import CtoError, ExitCode, StoppedByUserError, disk_full
 from git_cto.loop import Means, loop
+from git_cto.repo.scratch import scratch
 from git_cto.work import planning
 from git_cto.work.acting import Doing, guidance
 from git_cto.work.crew import Crew
@@ -63,7 +64,7 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
     """
     options = Options(**given)
     options.check(shell)
-    with shell.workspace() as workspace:
+    with scratch(), shell.workspace() as workspace:
         workspace.actor(known=True)  # before anything is paid for: without a name nothing can be committed
         asker = codex_asker(workspace, options.timeout, options.idle_timeout)
         with watching(shell, events=options.events) as watch:

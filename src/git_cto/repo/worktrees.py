@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING
 from git_cto.errors import ToolError
 
 if TYPE_CHECKING:
+    import subprocess
+
     from git_cto.repo.git import Git
 
 LOCK = ".lock"
@@ -28,6 +30,8 @@ _UNFINISHED = (
     *("index.lock", "HEAD.lock", "MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "MERGE_RR", "AUTO_MERGE", "SQUASH_MSG"),
     *("CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "rebase-merge", "rebase-apply", "sequencer", "BISECT_LOG"),
 )
+# git reads the other worktrees when it makes one, and stumbles over those that are being made or removed just then.
+_IN_BETWEEN = (b"failed to read", b"could not create", b"Invalid path", b"No such file or directory")
 _TRIES = 20
 _PAUSE = 0.02  # seconds between two tries
 _STALE_SECONDS = 5.0  # nothing healthy holds the lock of one ref for this long
@@ -47,17 +51,13 @@ def place(git: Git, run: str, name: str) -> Path:
 
 
 def add(git: Git, folder: Path, commit: str) -> None:
-    """Makes a detached worktree of `commit` at `folder`; one that was left there before is replaced. No hook runs."""
-    remove(git, folder)
-    _make(folder.parent)
-    argv = (*_QUIET, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
-    done = git.polite(*argv)
+    """Makes a detached worktree of `commit` at `folder`; what was left there before is replaced. No hook runs."""
+    done = _added(git, folder, commit)
     for _ in range(_TRIES):
-        # A git that removes the last worktree takes .git/worktrees along, maybe from under us.
-        if b"could not create" not in done.stderr:
+        if not any(words in done.stderr for words in _IN_BETWEEN):
             break
-        time.sleep(_PAUSE)
-        done = git.polite(*argv)
+        time.sleep(_PAUSE * (1 + os.urandom(1)[0] / 64))
+        done = _added(git, folder, commit)
     if done.returncode == 0:
         return
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -68,11 +68,18 @@ def add(git: Git, folder: Path, commit: str) -> None:
     )
 
 
+def _added(git: Git, folder: Path, commit: str) -> subprocess.CompletedProcess[bytes]:
+    remove(git, folder)
+    _make(folder.parent)
+    return git.polite(*_QUIET, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
+
+
 def _make(place: Path) -> None:
     try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except FileNotFoundError:
-        raise  # somebody has just removed the folder above: it is made again
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):  # somebody has just removed the folder above: it is made again
+                place.mkdir(parents=True, exist_ok=True, mode=0o700)
+                return
     except OSError as error:
         raise ToolError(
             f"There is no room for worktrees at {place}: {error.strerror}.",
@@ -83,9 +90,9 @@ def _make(place: Path) -> None:
 
 def remove(git: Git, folder: Path) -> None:
     """Removes a worktree, whatever is in it; nothing happens where there is none."""
-    _erase(folder)
+    erase(folder)
     for entry in list(_entries(git, folder)):
-        _erase(entry)
+        erase(entry)
     with suppress(OSError):  # there is more in them
         folder.parent.rmdir()
         folder.parent.parent.rmdir()
@@ -105,14 +112,14 @@ def settle(git: Git, folder: Path, link: bytes, start: str) -> tuple[bool, tuple
     if dot_git.is_symlink() or not dot_git.is_file() or dot_git.read_bytes() != link:
         notes.append("the worktree was cut off from its repository (.git was changed)")
         if dot_git.is_dir() and not dot_git.is_symlink():
-            _erase(dot_git)
+            erase(dot_git)
         else:
             dot_git.unlink(missing_ok=True)
         dot_git.write_bytes(link)
     for name in _UNFINISHED:
         path = Path(git.place.git_dir, name)
         if path.is_dir():
-            _erase(path)
+            erase(path)
         else:
             path.unlink(missing_ok=True)
     head, branch = git.commit_of("HEAD"), git.head_ref()
@@ -139,9 +146,9 @@ def clear(git: Git, run: str, refs: str) -> None:
     place = home(git, run)
     for folder in sorted(place.glob("*")) if place.is_dir() else ():
         if folder.is_dir():
-            _erase(folder)
+            erase(folder)
     for entry in [*_entries(git, place), *Path(git.place.common_dir, "worktrees").glob(f"{run}.*")]:
-        _erase(entry)  # the latter also where git had no time to write down what it belongs to
+        erase(entry)  # the latter also where git had no time to write down what it belongs to
     for lock in Path(git.place.common_dir, refs).glob("*.lock"):
         _outwait(lock)
 
@@ -157,7 +164,7 @@ def _entries(git: Git, place: Path) -> Iterator[Path]:
                 yield entry
 
 
-def _erase(folder: Path) -> None:
+def erase(folder: Path) -> None:
     """Removes a folder, also one in which somebody took their own right to write away."""
     if folder.is_symlink() or folder.is_file():
         with suppress(OSError):
@@ -197,7 +204,7 @@ def busy(git: Git, run: str) -> bool:
 def alone(git: Git, run: str) -> Iterator[bool]:
     """Whether this process is the only one at work on a run; the kernel ends that with the process, however it ends."""
     place = home(git, run)
-    lock = _locked(place)
+    lock = locked(place)
     if lock is None:
         yield False
         return
@@ -205,14 +212,14 @@ def alone(git: Git, run: str) -> Iterator[bool]:
         try:
             yield True
         finally:
-            _erase(place)
+            erase(place)
             with suppress(OSError):
                 place.parent.rmdir()  # unless another run is at work
 
 
-def _locked(place: Path) -> IO[bytes] | None:
-    """The lock file, held; None where another process holds it for longer than a look at it takes."""
-    for _ in range(_TRIES):
+def locked(place: Path, tries: int = _TRIES) -> IO[bytes] | None:
+    """The lock file of a folder of ours (made if need be), held; None where another process holds it all the time."""
+    for _ in range(tries):
         with suppress(FileNotFoundError):  # who held it last has just removed the folder
             _make(place)
             lock = (place / LOCK).open("ab")
