@@ -36,6 +36,7 @@ def scratch() -> Iterator[None]:
         finally:
             tempfile.tempdir = before
             erase(place)
+            _sweep(base)  # again: a child that was just being started when its parent was killed held the lock
             with suppress(OSError):
                 base.rmdir()
 

@@ -77,9 +77,10 @@ def _added(git: Git, folder: Path, commit: str) -> subprocess.CompletedProcess[b
 def _make(place: Path) -> None:
     try:
         for _ in range(_TRIES):
-            with suppress(FileNotFoundError):  # somebody has just removed the folder above: it is made again
+            with suppress(FileNotFoundError, FileExistsError):  # somebody is just removing it, or the folder above
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
                 return
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ToolError(
             f"There is no room for worktrees at {place}: {error.strerror}.",
