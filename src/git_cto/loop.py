@@ -168,7 +168,9 @@ def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, .
     question = compose(workspace, brief, outcomes, model=means.model, effort=means.effort, asker=means.reviewer)
     means.progress.tell(Event(kind="reviewing", text=question.question.model, round=brief.survey.standing.round))
     done = review(workspace, question, means.reviewer)
-    means.progress.reviewed(done.verdict.engine, done.verdict.verdict, done.verdict.review.summary)
+    means.progress.reviewed(done.verdict.engine, done.verdict.verdict, done.verdict.said)
+    for finding in done.verdict.open_findings:
+        means.progress.tell(Event(kind="note", text=f"{finding.severity} {finding.where}: {finding.body}"))
     return done
 
 

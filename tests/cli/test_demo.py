@@ -41,18 +41,19 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(nowhere: World
     said = program(nowhere)
     assert (said.code, said.err) == (0, ""), said.text
     story = [
-        "Its answers are scripted",
-        "$ git cto plan",
-        "$ git cto start t1",
-        "$ git cto review",
-        "✗ revise   The route is there, but it asks for a login.",
-        "closed  ",
-        "✓ approve",
+        "Their answers are scripted",
+        "$ git cto run",
+        "t1 done",
+        "revise · round 1 · The route is there, but it asks for a login.",
+        "major app.py:16",
+        "t1 done",
+        "approve · round 2",
+        "✓ approved",
         "open    ",
         "Notes (cto):",
         "That was scripted.",
         "codex login",
-        'git cto plan "OBJECTIVE"',
+        'git cto run "OBJECTIVE"',
         "git cto review",
     ]
     place = 0
@@ -76,9 +77,10 @@ def test_the_demo_can_be_kept_and_goes_on_as_a_repository(nowhere: World, tmp_pa
         "repository": kept["repository"],
     }
     repository = World(Path(kept["repository"]), nowhere._monkeypatch)
-    assert repository.cto("gate").code == 0
-    assert len(repository.cto("log", "--json").json["records"]) == 3
-    assert "login=False" in repository.git("diff", "main")
+    trunk = repository.git("for-each-ref", "--format=%(refname:short)", "refs/heads/cto/*/trunk")
+    assert repository.cto("gate", trunk).code == 0
+    assert len(repository.cto("log", trunk, "--json").json["records"]) == 3
+    assert "login=False" in repository.git("diff", f"main..{trunk}")
 
 
 def test_no_key_of_the_user_is_used(nowhere: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,11 +150,13 @@ def test_every_verb_prints_one_document_of_its_kind(
 
 
 def test_every_kind_of_document_has_its_situation() -> None:
-    """A new one is to be added above (the demo's is in its own tests, the error's below)."""
-    assert {kind for kind, _ in SITUATIONS} | {"demo", "error"} == set(DOCUMENTS)
+    """A new one is to be added above (the demo's and the loop's are in their own tests, the error's below)."""
+    assert {kind for kind, _ in SITUATIONS} | {"demo", "error", "event", "run"} == set(DOCUMENTS)
 
 
 ARGUMENTS = {
+    "run": ["x"],
+    "abandon": ["x"],
     "plan": ["x"],
     "start": ["t1"],
     "finish": ["-m", "x"],

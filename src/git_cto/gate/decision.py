@@ -59,7 +59,8 @@ def decide(
     known = in_order(records)  # before any is left out: the order of a signed one may hang on an unsigned one
     if policy.gate.trust == "signed":
         known = [record for record in known if record.signers]
-    about = [record for record in known if _covers(record, change, facts.target)]
+    covering = [record for record in known if _covers(record, change, facts.target)]
+    about = [record for record in covering if not _approved_elsewhere(record, facts)]
     if facts.conflicts:
         some = ", ".join(facts.conflicts[:3])
         return Decision(
@@ -67,6 +68,8 @@ def decide(
             (f"It conflicts with {facts.target.name}: {some}.",),
             f"git merge {facts.target.name}, then git cto review",
         )
+    if covering and not about:
+        return Decision(False, (f"It was approved without the plan of the run {facts.run}.",), "git cto review")
     if not about:
         return _unjudged(change, facts, standing, policy)
     decision = _by_latest(change, about, known, standing, policy)
@@ -80,6 +83,12 @@ def decide(
     return decision
 
 
+def _approved_elsewhere(record: Record, facts: Facts) -> bool:
+    """Whether a record is an approval that says nothing of the run whose branch is asked about: of another plan."""
+    body = record.body
+    return bool(facts.run) and isinstance(body, VerdictRecord) and body.verdict == "approve" and body.run != facts.run
+
+
 def _against(
     approval: VerdictRecord, refusal: Record | None, facts: Facts, standing: Standing | None
 ) -> tuple[str, ...]:
@@ -89,8 +98,6 @@ def _against(
             f"Exactly this change was refused before: {_first(refusal.body)}",
             "An approval under another plan or name does not take that back.",
         )
-    if facts.run and approval.run != facts.run:
-        return (f"It was approved without the plan of the run {facts.run}.",)
     if _stopped(standing) and facts.series not in {"", approval.series}:
         return ("Its series waits for a human: the last verdict was abort, or the rounds are used up.",)
     return ()

@@ -210,14 +210,14 @@ def feedback_of(plan: Plan, where: Standing) -> dict[str, str]:
     for one in body.review.task_reviews:
         if one.status != "pass" or any(not criterion.met for criterion in one.criteria):
             said.setdefault(one.task_id, []).append(one.feedback or "not passed")
+    for result in (one for one in body.results if one.outcome != "done"):
+        said.setdefault(result.task_id, []).append(f"it was recorded as {result.outcome}: {result.summary[:300]}")
     for task in body.review.revised_tasks:
         said.setdefault(task.id, []).append(f"the task was revised: {task.description}")
     last = plan.in_order()[-1].id
-    for finding in body.open_findings:
-        if finding.severity in BARRING:
-            on_it = [task.id for task in plan.tasks if task.target == finding.path] or [last]
-            for task_id in on_it:
-                said.setdefault(task_id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
+    for finding in (one for one in body.open_findings if one.severity in BARRING):
+        for task_id in [task.id for task in plan.tasks if task.target == finding.path] or [last]:
+            said.setdefault(task_id, []).append(f"[{finding.id}] {finding.where}: {finding.body}")
     if not said and body.verdict == "revise":
         said[last] = ["; ".join((body.review.reason or body.review.summary, *body.downgrades))]
     return {task: " ".join(words) for task, words in said.items()}
