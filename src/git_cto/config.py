@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True):
         said = self.text(name)
         if said is None:
             return None
-        if not said.isascii() or not said.isdigit() or int(said) == 0:
+        if not said.isascii() or not said.isdigit() or len(said) > 9 or int(said) == 0:
             raise PolicyError(
                 f"git config {name} is {said!r}, which is no whole number above 0.", f"git config {name} NUMBER"
             )
