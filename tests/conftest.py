@@ -11,8 +11,7 @@ import pytest
 
 from tests.world import PATH_OF_SYSTEM, World, agents_folder
 
-
-# Whoever starts the tests in the background may have them ignore these, and programs inherit that: Ctrl-C would be lost.
+# Whoever starts the tests in the background may have them ignore these; programs inherit that, and Ctrl-C is lost.
 for _number, _handler in (
     (signal.SIGINT, signal.default_int_handler),
     (signal.SIGHUP, signal.SIG_DFL),
