@@ -88,11 +88,14 @@ bench: $(READY) $(AGENTS) ## the benchmarks, as ratios with medians
 docs: $(READY) ## writes the generated documentation again: commands, schemas, man page
 	$(BIN)/python docs/generate.py
 
+# dev.lock is for work on git-cto, action.lock for the runners of its users: the same versions, without the tools.
+COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-config --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --quiet
+
 .PHONY: lock
-lock: .venv-lock/.ready ## pins the development dependencies again; UPGRADE=1 moves them to the newest
-	.venv-lock/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-config --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
-		--quiet --output-file requirements/dev.lock
+lock: .venv-lock/.ready ## pins the dependencies again; UPGRADE=1 moves them to the newest
+	$(COMPILE) --group dev --output-file requirements/dev.lock
+	$(COMPILE) --constraint requirements/dev.lock --output-file requirements/action.lock
 	@$(check-npm)
 	npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
 
