@@ -21,7 +21,7 @@ from git_cto.answers import (
     read_review,
     review_schema,
 )
-from git_cto.ledger.records import LARGEST_LINE, decode, encode
+from git_cto.ledger.records import LARGEST_LINE, decode, encode, seal
 from git_cto.model import Plan, Review, Subject
 from tests.gate.values import HEAD, TREE, a_plan, a_plan_record, a_task, a_verdict, quick
 from tests.world import finding, plan_answer, review_answer, task, task_review
@@ -473,12 +473,12 @@ def test_a_long_chain_is_checked_without_ado() -> None:
 def test_the_largest_answers_fit_into_a_record() -> None:
     largest = plan_answer()
     largest["analysis"] = "é" * ((LARGEST_PLAN - len(json.dumps(largest))) // 2)
-    line, _ = encode(Subject(head=HEAD), a_plan_record(plan(largest)))
+    line = seal(encode(Subject(head=HEAD), a_plan_record(plan(largest))).payload)
     assert len(line) < LARGEST_LINE * 0.85
     answer = review_answer(HEAD)
     answer["summary"] = "\x01" * ((LARGEST_REVIEW - len(json.dumps(answer))) // 6)
     about = Subject(head=HEAD, tree=TREE, change="d" * 40, sha256="e" * 64)
-    line, _ = encode(about, a_verdict(review=review(answer)))
+    line = seal(encode(about, a_verdict(review=review(answer))).payload)
     assert len(line) < LARGEST_LINE * 0.85
 
 
@@ -520,7 +520,8 @@ answers = st.fixed_dictionaries(
 def test_whatever_is_taken_for_a_review_is_kept_as_it_was_said(answer: Json, ascii_only: bool) -> None:  # noqa: FBT001
     found = review(json.dumps(answer, ensure_ascii=ascii_only))
     about = Subject(head=HEAD, tree=TREE, change="d" * 40, sha256="e" * 64)
-    line, record = encode(about, a_verdict(verdict=found.verdict, review=found))
+    record = encode(about, a_verdict(verdict=found.verdict, review=found))
+    line = seal(record.payload)
     assert decode(line) == record
     assert record.body.review == found  # type: ignore[union-attr]
     assert [one.body for one in found.findings] == [one["body"] for one in answer["findings"]]

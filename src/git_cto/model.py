@@ -457,13 +457,49 @@ class ContinueRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 Predicate = PlanRecord | VerdictRecord | OverrideRecord | ContinueRecord
 
 
+class Signature(Struct, frozen=True, kw_only=True):
+    """A signature that a record carries, checked by nobody yet. `keyid` is only what its writer says of the key."""
+
+    sig: bytes  # as OpenSSH makes them: an SSHSIG blob
+    keyid: str = ""
+
+
+class Signer(Struct, frozen=True, kw_only=True):
+    """Who signed a record, by a signature that was checked. The principal is the first that stands with the key.
+
+    `aliases` are all names that the target's list of signers knows the key by, `principal` among them.
+    """
+
+    principal: str
+    key: str  # fingerprint, "SHA256:..."
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name, so that they can be compared: capitals make no other person."""
+        return frozenset(name.casefold() for name in (self.principal, *self.aliases))
+
+
 class Record(Struct, frozen=True, kw_only=True):
-    """One line of the ledger, read. `id` is the sha256 of its payload; `signers` are the principals found trusted."""
+    """One record of the ledger, read. `id` is the sha256 of its payload, the bytes that signatures are over.
+
+    Until somebody has checked the signatures there are no `signers`, and afterwards only those the target allows;
+    `doubt` says why a signature did not count, where none did. `own` is what this very process recorded.
+    """
 
     id: str
     subject: Subject
     body: Predicate
-    signers: tuple[str, ...] = ()
+    payload: bytes = b""
+    signatures: tuple[Signature, ...] = ()
+    signers: tuple[Signer, ...] = ()
+    own: bool = False
+    doubt: str = ""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it counts where only signed records do."""
+        return self.own or bool(self.signers)
 
 
 class Target(Struct, frozen=True, kw_only=True):

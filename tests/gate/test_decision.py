@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.gate.policy import CoveragePolicy, GatePolicy, Policy, ReviewPolicy
 from git_cto.gate.rounds import standing
-from git_cto.ledger.records import decode_all, encode
+from git_cto.ledger.records import decode_all, encode, seal
 from git_cto.model import Change, CoverageStatus, Digests, Record, Subject, Suspicion, Verdict, VerdictRecord
 from tests.gate.values import (
     CHANGE,
+    CI,
     HEAD,
     MAIN,
     POLICY,
@@ -161,7 +162,7 @@ def test_the_same_head_with_other_content_is_not_approved() -> None:
 
 
 def test_a_line_of_an_unknown_version_approves_nothing() -> None:
-    line, _ = encode(Subject(head=HEAD, tree=TREE, change=CHANGE, sha256=SHA256), a_verdict())
+    line = seal(encode(Subject(head=HEAD, tree=TREE, change=CHANGE, sha256=SHA256), a_verdict()).payload)
     assert decision(*decode_all([line])).allowed
     envelope = json.loads(line)
     statement = base64.b64decode(envelope["payload"]).replace(b"/verdict/v1", b"/verdict/v2")
@@ -394,27 +395,27 @@ SIGNED = Policy(gate=GatePolicy(trust="signed"))
 def test_unsigned_records_count_for_nothing_where_signatures_do() -> None:
     said = closed(APPROVED, record(an_override()), policy=SIGNED)
     assert said.endswith("Only signed records count here.")
-    assert decision(replace(APPROVED, signers=("ci@example.org",)), policy=SIGNED).allowed
+    assert decision(replace(APPROVED, signers=(CI,)), policy=SIGNED).allowed
 
 
 def test_a_signed_approval_of_an_unsigned_plan_closes() -> None:
     plan = a_plan()
-    approved = record(a_verdict(plan), "a", signers=("ci",))
+    approved = record(a_verdict(plan), "a", signers=(CI,))
     assert "is not in the ledger" in closed(approved, record(a_plan_record(plan), "p"), policy=SIGNED)
-    assert decision(approved, record(a_plan_record(plan), "p", signers=("ci",)), policy=SIGNED).allowed
+    assert decision(approved, record(a_plan_record(plan), "p", signers=(CI,)), policy=SIGNED).allowed
 
 
 def test_an_unsigned_refusal_does_not_close_where_signatures_count() -> None:
-    approved = replace(APPROVED, signers=("ci",))
+    approved = replace(APPROVED, signers=(CI,))
     refused = record(a_verdict(verdict="revise", time=at(1), supersedes="approved"))
     assert decision(approved, refused, policy=SIGNED).allowed
     assert closed(approved, refused)
 
 
 def test_a_signed_refusal_closes_though_an_unsigned_record_stands_between() -> None:
-    approved = record(a_verdict(time=at(30)), "a", signers=("ci",))
+    approved = record(a_verdict(time=at(30)), "a", signers=(CI,))
     between = record(a_continue(time=at(31), supersedes="a"), "c")
-    refused = record(a_verdict(verdict="revise", time=at(1), supersedes="c"), "r", signers=("ci",))
+    refused = record(a_verdict(verdict="revise", time=at(1), supersedes="c"), "r", signers=(CI,))
     assert closed(approved, between, refused, policy=SIGNED)
 
 

@@ -34,6 +34,7 @@ from git_cto.model import (
     RulingKind,
     Series,
     Severity,
+    Signer,
     Subject,
     Target,
     Task,
@@ -48,6 +49,7 @@ CHANGE, SHA256 = "d" * 40, "e" * 64
 MAIN = "refs/heads/main"
 SERIES = Series(name="branch/refs/heads/topic", target=MAIN)
 TARGET = Target(ref=MAIN, commit=BASE, found_at=MAIN)
+CI = Signer(principal="ci@example.org", key="SHA256:ci", aliases=("ci@example.org",))
 ADA = Actor(name="Ada", email="ada@example.org", host="laptop", tool="git-cto 0.1.0")
 CODEX = EngineUse(
     engine="codex", version="0.169.0", model="gpt-5.4", effort="high", input_tokens=900, output_tokens=100
@@ -129,7 +131,7 @@ def a_change(*files: FileChange, change: str = CHANGE, sha256: str = SHA256) -> 
     return Change(id=change, sha256=sha256, base=BASE, head=HEAD, tree=TREE, raw=b"", files=files or (a_file(),))
 
 
-def record(body: Predicate, name: str = "", *, signers: tuple[str, ...] = (), **subject: str) -> Record:
+def record(body: Predicate, name: str = "", *, signers: tuple[Signer, ...] = (), **subject: str) -> Record:
     """A record about the change. Its id is `name`, where there is one."""
     about = Subject(**{"head": HEAD, "tree": TREE, "change": CHANGE, "sha256": SHA256} | subject)
     return Record(id=name or f"{id(body):x}", subject=about, body=body, signers=signers)

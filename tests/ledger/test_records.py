@@ -16,7 +16,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from git_cto.errors import BugError, ToolError
-from git_cto.ledger.records import LARGEST_LINE, PAYLOAD_TYPE, PREDICATES, decode, decode_all, encode, kind_of
+from git_cto.ledger.records import (
+    LARGEST_LINE,
+    MOST_SIGNATURES,
+    PAYLOAD_TYPE,
+    PREDICATES,
+    ROOM_TO_SIGN,
+    decode,
+    decode_all,
+    encode,
+    kind_of,
+    seal,
+    united,
+)
 from git_cto.model import (
     ContinueRecord,
     Digests,
@@ -24,6 +36,7 @@ from git_cto.model import (
     PlanRecord,
     Predicate,
     Record,
+    Signature,
     Subject,
     VerdictRecord,
     plan_fault,
@@ -55,7 +68,7 @@ KINDS = pytest.mark.parametrize("body", BODIES, ids=PREDICATE_WORDS)
 
 
 def line_of(body: Predicate, about: Subject = ABOUT) -> bytes:
-    return encode(about, body)[0]
+    return seal(encode(about, body).payload)
 
 
 def opened(line: bytes) -> tuple[Json, Json]:
@@ -147,8 +160,8 @@ def test_the_subject_names_head_tree_and_change_by_in_totos_names_for_digests() 
 
 
 def test_an_id_is_the_digest_of_the_payload() -> None:
-    line, record = encode(ABOUT, a_verdict())
-    envelope, _ = opened(line)
+    record = encode(ABOUT, a_verdict())
+    envelope, _ = opened(seal(record.payload))
     assert record.id == hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest()
 
 
@@ -197,7 +210,8 @@ def clean(value: Json) -> Json:
 @settings(quick, max_examples=80)
 @given(bodies)
 def test_any_record_is_read_as_it_was_written(body: Predicate) -> None:
-    line, record = encode(ABOUT, body)
+    record = encode(ABOUT, body)
+    line = seal(record.payload)
     assert decode(line) == record
     assert record.subject == ABOUT
     assert type(record.body) is type(body)
@@ -207,15 +221,15 @@ def test_any_record_is_read_as_it_was_written(body: Predicate) -> None:
 
 def test_text_that_is_no_unicode_is_recorded_with_replacement_characters() -> None:
     body = an_override(reason="caf\udce9 \ud83d", actor=msgspec.structs.replace(ADA, name="Ren\udce9"))
-    record = encode(ABOUT, body)[1]
+    record = encode(ABOUT, body)
     assert (record.body.reason, record.body.actor.name) == ("caf\ufffd \ufffd", "Ren\ufffd")  # type: ignore[union-attr]
 
 
 def test_text_about_surrogates_is_text() -> None:
     said = a_verdict(review=a_review(summary='it writes "\\ud83d\\ude00" and \\ud800, 😀 and \x00'))
-    line, record = encode(ABOUT, said)
+    record = encode(ABOUT, said)
     assert record.body == said
-    assert decode(line) == record
+    assert decode(seal(record.payload)) == record
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------------
@@ -225,19 +239,24 @@ def padded(size: int) -> VerdictRecord:
     return a_verdict(review=a_review(summary="x" * size))
 
 
-def test_a_line_has_at_most_64_kib() -> None:
+def test_a_new_line_leaves_room_for_signatures_within_its_64_kib() -> None:
     assert LARGEST_LINE == 65_536
+    unsigned = LARGEST_LINE - ROOM_TO_SIGN
     room = 0
-    while len(line_of(padded(room + 1_000))) <= LARGEST_LINE - 2_000:
+    while len(line_of(padded(room + 1_000))) <= unsigned - 2_000:
         room += 1_000
     fitting = next(size for size in range(room + 4_000, room, -1) if _fits(size))
     line = line_of(padded(fitting))
-    assert LARGEST_LINE - 4 < len(line) <= LARGEST_LINE
+    assert unsigned - 4 < len(line) <= unsigned
     assert decode(line) is not None
     with pytest.raises(ToolError) as caught:
         encode(ABOUT, padded(fitting + 3))
     assert caught.value.code == "record_too_large"
-    assert "65,536 at most" in caught.value.message
+    assert "61,440 at most" in caught.value.message
+    payload = encode(ABOUT, padded(fitting)).payload
+    assert len(seal(payload, [Signature(sig=b"x" * 3_000)])) <= LARGEST_LINE
+    with pytest.raises(ToolError, match="65,536 at most"):
+        seal(payload, [Signature(sig=b"x" * 4_000)])
 
 
 def _fits(size: int) -> bool:
@@ -503,8 +522,46 @@ def test_signatures_are_carried_and_trusted_by_nobody_here() -> None:
     _, statement = opened(line_of(a_verdict()))
     record = decode(sealed(statement, signatures=[{"keyid": "ada", "sig": "eA=="}, {"sig": ""}]))
     assert record is not None
+    assert record.signatures == (Signature(sig=b"x", keyid="ada"), Signature(sig=b""))
     assert record.signers == ()
+    assert not record.trusted
     assert record.body == a_verdict()
+
+
+def test_more_signatures_than_anybody_needs_are_no_record() -> None:
+    _, statement = opened(line_of(a_verdict()))
+    assert decode(sealed(statement, signatures=[{"sig": "eA=="}] * MOST_SIGNATURES)) is not None
+    assert decode(sealed(statement, signatures=[{"sig": "eA=="}] * (MOST_SIGNATURES + 1))) is None
+
+
+def test_a_signature_that_is_no_base64_is_no_record() -> None:
+    _, statement = opened(line_of(a_verdict()))
+    assert decode(sealed(statement, signatures=[{"sig": "e-_="}])) is None
+
+
+def test_copies_of_a_record_are_one_with_the_signatures_of_all() -> None:
+    payload = encode(ABOUT, a_verdict()).payload
+    ada, ben = Signature(sig=b"a", keyid="ada"), Signature(sig=b"b", keyid="ben")
+    unsigned, of_ada, of_both = seal(payload), seal(payload, [ada]), seal(payload, [ben, ada])
+    for lines in ([of_ada, unsigned], [unsigned, of_ada], [unsigned, of_ada, unsigned]):
+        (found,) = decode_all(lines)
+        assert found.signatures == (ada,)
+    (found,) = decode_all([unsigned, of_ada, of_both, of_ada])
+    assert found.signatures == (ada, ben)
+    first, second = decode(unsigned), decode(of_ada)
+    assert first is not None
+    assert second is not None
+    assert united([first, second]) == united([second, first]) == [second]
+
+
+def test_a_signed_line_is_read_with_its_signatures_and_the_bytes_they_are_over() -> None:
+    record = encode(ABOUT, a_verdict())
+    signed = Signature(sig=b"SSHSIG...", keyid="SHA256:abc")
+    line = seal(record.payload, [signed])
+    found = decode(line)
+    assert found == msgspec.structs.replace(record, signatures=(signed,))
+    jsonschema.validate(json.loads(line), ENVELOPE)
+    assert hashlib.sha256(record.payload).hexdigest() == record.id
 
 
 @pytest.mark.parametrize(
@@ -592,7 +649,7 @@ def test_a_statement_with_anything_in_the_place_of_anything_never_makes_a_reader
         msgspec.json.encode(msgspec.to_builtins(record.body))
         if isinstance(record.body, PlanRecord):
             assert plan_fault(record.body.plan) == ""
-        assert encode(record.subject, record.body)[1].body == record.body
+        assert encode(record.subject, record.body).body == record.body
 
 
 def _spots(value: Json) -> list[tuple[Json, Json]]:
@@ -613,5 +670,5 @@ def test_reading_a_record_is_quick() -> None:
 def test_the_target_commit_of_a_sha256_repository_is_one() -> None:
     about = Subject(head="a" * 64, tree="b" * 64, change="d" * 64, sha256="e" * 64)
     body = a_verdict(target_commit="c" * 64, merge_base="c" * 64, review=a_review(head="a" * 64))
-    assert encode(about, body)[1].body == body
+    assert encode(about, body).body == body
     assert body.merge_base != BASE

@@ -1,7 +1,8 @@
 """Records: one line each, a DSSE envelope around an in-toto Statement v1. The format is described in docs/ledger.md.
 
-Writing and reading of lines only; where lines are kept is `ledger.notes`' business, what they mean `gate`'s. Readers
-skip what they cannot read: a line that is not a record of a known kind and version is no record.
+Writing and reading of lines only; where lines are kept is `ledger.notes`' business, what they mean `gate`'s, and whose
+signatures count `ledger.signers`'. Readers skip what they cannot read: a line that is not a record of a known kind and
+version is no record. Lines with the same payload are one record, which has the signatures of all of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from git_cto.errors import BugError, ToolError
 from git_cto.model import (
@@ -24,6 +26,7 @@ from git_cto.model import (
     PlanRecord,
     Predicate,
     Record,
+    Signature,
     Subject,
     VerdictRecord,
     plan_fault,
@@ -42,6 +45,8 @@ PREDICATES: dict[str, type[Predicate]] = {
     "https://git-cto.github.io/continue/v1": ContinueRecord,
 }
 LARGEST_LINE = 64 << 10  # bytes
+ROOM_TO_SIGN = 4 << 10  # of them, which a new record leaves to signatures
+MOST_SIGNATURES = 16  # on one line
 # What a line that is no record of ours makes its reader raise; msgspec's errors and Unicode's are ValueErrors.
 _UNREADABLE = (ValueError, KeyError, RecursionError)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -85,11 +90,11 @@ def _type_of(body: Predicate) -> str:
     return next(uri for uri, kind in PREDICATES.items() if isinstance(body, kind))
 
 
-def encode(subject: Subject, body: Predicate) -> tuple[bytes, Record]:
-    """One line for a new record (without its newline, unsigned), and the record as a reader will see it.
+def encode(subject: Subject, body: Predicate) -> Record:
+    """A new record, unsigned, as a reader will see it. `seal` makes its line.
 
     Text that is no Unicode (bytes of a command line, say) is recorded with replacement characters. Raises `ToolError`
-    where the line is longer than one may be, and `BugError` for what could not be read back.
+    where the line would be longer than one may be, and `BugError` for what could not be read back.
     """
     statement = {
         "_type": STATEMENT_TYPE,
@@ -99,24 +104,30 @@ def encode(subject: Subject, body: Predicate) -> tuple[bytes, Record]:
     }
     text = json.dumps(statement, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     payload = _SURROGATE.sub("\ufffd", text).encode("utf-8")
-    envelope = {
-        "payload": base64.b64encode(payload).decode("ascii"),
-        "payloadType": PAYLOAD_TYPE,
-        "signatures": [],
-    }
-    line = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode("ascii")
-    if len(line) > LARGEST_LINE:
-        raise ToolError(
-            f"The record would have {len(line):,} bytes; {LARGEST_LINE:,} at most.",
-            "split the objective or the change",
-            code="record_too_large",
-        )
+    line = seal(payload, (), most=LARGEST_LINE - ROOM_TO_SIGN)
     try:
-        return line, _decoded(line)
+        return _decoded(line)
     except _UNREADABLE as error:
         raise BugError(
             f"The record could not be read back ({error}), so it was not kept.", "report this", code="unreadable_record"
         ) from error
+
+
+def seal(payload: bytes, signatures: Iterable[Signature] = (), *, most: int = LARGEST_LINE) -> bytes:
+    """The line (without its newline) of a payload and its signatures. Raises `ToolError` beyond `most` bytes."""
+    envelope = {
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": one.keyid, "sig": base64.b64encode(one.sig).decode("ascii")} for one in signatures],
+    }
+    line = json.dumps(envelope, sort_keys=True, separators=(",", ":")).encode("ascii")
+    if len(line) > most:
+        raise ToolError(
+            f"The record would have {len(line):,} bytes; {most:,} at most.",
+            "split the objective or the change",
+            code="record_too_large",
+        )
+    return line
 
 
 def _subject_json(subject: Subject) -> list[dict[str, Any]]:
@@ -137,8 +148,23 @@ def decode(line: bytes) -> Record | None:
 
 
 def decode_all(lines: Iterable[bytes]) -> list[Record]:
-    """The records among these lines, each once, in the order they were found."""
-    found = {record.id: record for record in map(decode, lines) if record is not None}
+    """The records among these lines, each once, in the order they were found, with all their signatures."""
+    return united(record for record in map(decode, lines) if record is not None)
+
+
+def united(records: Iterable[Record]) -> list[Record]:
+    """Each record once, in the order they were found, with the signatures of every copy.
+
+    A copy without signatures must not hide one that has some: whoever writes to the notes can add lines.
+    """
+    found: dict[str, Record] = {}
+    for record in records:
+        known = found.get(record.id)
+        if known is None:
+            found[record.id] = record
+        elif record.signatures != known.signatures:
+            both = tuple(dict.fromkeys((*known.signatures, *record.signatures)))
+            found[record.id] = replace(known, signatures=both)
     return list(found.values())
 
 
@@ -146,12 +172,22 @@ def _decoded(line: bytes) -> Record:
     if len(line) > LARGEST_LINE:
         raise ValueError("too long")
     envelope = msgspec.convert(_json(line), _Envelope)
+    if len(envelope.signatures) > MOST_SIGNATURES:
+        raise ValueError("too many signatures")
     payload = base64.b64decode(envelope.payload, validate=True)
     statement = msgspec.convert(_json(payload), _Statement)
     body = msgspec.convert(statement.predicate, PREDICATES[statement.predicateType])
     subject = _subject(statement.subject)
     _check(subject, body)
-    return Record(id=hashlib.sha256(payload).hexdigest(), subject=subject, body=body)
+    return Record(
+        id=hashlib.sha256(payload).hexdigest(),
+        subject=subject,
+        body=body,
+        payload=payload,
+        signatures=tuple(
+            Signature(sig=base64.b64decode(one.sig, validate=True), keyid=one.keyid) for one in envelope.signatures
+        ),
+    )
 
 
 def _json(data: bytes) -> Any:  # noqa: ANN401 -- any JSON

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from git_cto.ledger.notes import READABLE_REF, Notes
-from git_cto.ledger.records import decode_all, encode
+from git_cto.ledger.records import decode_all, encode, seal
 from git_cto.repo.change import blob_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from git_cto.model import Predicate, Record, Subject
+    from git_cto.model import Predicate, Record, Signature, Subject
     from git_cto.repo.git import Git
     from git_cto.repo.objects import Objects
+
+    Sign = Callable[[bytes], tuple[Signature, ...]]  # from the payload of a record to the signatures over it
 
 
 class Ledger:
@@ -47,18 +51,29 @@ class Ledger:
         """Every line of the ledger, readable or not, once each."""
         return self._notes.all_lines()
 
-    def add(self, subject: Subject, body: Predicate, *, series: str, change: bytes | None = None) -> Record:
-        """Records `body`, on the head, the series and (with its raw listing) the change. Returns it as recorded."""
-        line, record = encode(subject, body)
+    def add(
+        self, subject: Subject, body: Predicate, *, series: str, change: bytes | None = None, sign: Sign | None = None
+    ) -> Record:
+        """Records `body`, on the head, the series and (with its raw listing) the change. Returns it as recorded.
+
+        `sign` signs it. What cannot be recorded is not signed: a signed record is in the ledger or nowhere.
+        """
+        record = encode(subject, body)
+        if sign is not None:
+            record = replace(record, signatures=sign(record.payload))
+        self.put(record, series=series, change=change)
+        return record
+
+    def put(self, record: Record, *, series: str, change: bytes | None = None) -> None:
+        """Adds a record that was made or signed elsewhere, with the signatures it has. One that is there gains them."""
         series_blob = _series_blob(series)
         series_id = blob_id(series_blob, self._git.place.object_format)
-        annotated = [subject.head, series_id]
+        annotated = [record.subject.head, series_id]
         keep = {f"series/{series_id}": series_blob}
         if change is not None:
-            annotated.append(subject.change)
-            keep[f"changes/{subject.change}"] = change
-        self._notes.append(annotated, line, keep)
-        return record
+            annotated.append(record.subject.change)
+            keep[f"changes/{record.subject.change}"] = change
+        self._notes.append(annotated, seal(record.payload, record.signatures), keep)
 
     def show(self, commit: str, text: str) -> None:
         """Sets what `git log --notes=cto` says of a commit. Derived from records, for people."""

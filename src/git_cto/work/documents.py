@@ -482,7 +482,7 @@ def log_document(records: list[Record]) -> LogDocument:
                 kind=kind_of(record.body),
                 subject=record.subject,
                 body=msgspec.to_builtins(record.body),
-                signers=record.signers,
+                signers=tuple(one.principal for one in record.signers),
             )
             for record in records
         )

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from git_cto.errors import ToolError
 from git_cto.ledger.artifacts import Artifacts, ArtifactsError, Slot
+from git_cto.ledger.records import united
 from git_cto.model import OverrideRecord, Record, Subject, VerdictRecord
 from git_cto.render.note import note
 
@@ -83,10 +84,10 @@ def _shorter(body: VerdictRecord) -> Iterator[VerdictRecord]:
 
 def show(workspace: Workspace, commit: str, newest: Record) -> None:
     """Writes what `git log --notes=cto` says of a commit. It can be made again at will, so it may fail silently."""
-    known = {record.id: record for record in workspace.ledger.find(head=commit)} | {newest.id: newest}
+    known = united((newest, *workspace.ledger.find(head=commit)))
     about = [
         record
-        for record in known.values()
+        for record in known
         if record.subject.head == commit and isinstance(record.body, VerdictRecord | OverrideRecord)
     ]
     about.sort(key=lambda record: record.body.time, reverse=True)

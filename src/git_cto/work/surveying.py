@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.gate.rounds import Standing, in_order, standing
+from git_cto.ledger.records import united
 from git_cto.model import Change, PlanRecord, Record, Series, Target, VerdictRecord
 from git_cto.repo.change import identify, merge_base
 from git_cto.repo.resolve import Head, resolve_head
@@ -73,7 +74,7 @@ def survey(
     about = workspace.ledger.find(
         head=found.commit, change=change.id, series=None if run else series.name, objects=workspace.objects
     )
-    everything = {record.id: record for record in (*records, *about, *_plans_of_others(workspace, about, run))}
+    everything = united((*records, *about, *_plans_of_others(workspace, about, run)))
     policy = workspace.policy(target)
     return Survey(
         head=found,
@@ -82,8 +83,8 @@ def survey(
         change=change,
         run=run,
         series=series,
-        records=tuple(everything.values()),
-        standing=standing(everything.values(), series, policy.rounds),
+        records=tuple(everything),
+        standing=standing(everything, series, policy.rounds),
         base=named,
     )
 
