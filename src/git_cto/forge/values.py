@@ -1,0 +1,199 @@
+"""What the forge says, as small values with the domain's names: pull requests, comments, reviews, checks, rules.
+
+Every text in here was written by somebody on the internet. Making it safe to print or to post is the business of
+`redaction` and `render`; what follows from it is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Permission = Literal["admin", "write", "read", "none"]
+Side = Literal["LEFT", "RIGHT"]
+Level = Literal["notice", "warning", "failure"]
+Conclusion = Literal["success", "failure", "action_required"]
+Emoji = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
+
+MAX_BODY = 65_536  # characters of a comment or a review
+MAX_OUTPUT = 65_535  # characters of a check run's summary, and of its text
+MAX_ANNOTATIONS = 50  # in one request
+
+
+class User(Struct, frozen=True):
+    """Somebody on the forge. A bot's login ends in `[bot]`, as in REST, also where GraphQL leaves that out."""
+
+    login: str
+    type: str = "User"  # or Bot, Organization, Mannequin
+
+    @property
+    def bot(self) -> bool:
+        """Whether this is a program."""
+        return self.type == "Bot" or self.login.endswith("[bot]")
+
+
+GHOST = User("ghost")  # whose account was deleted
+
+
+class Pull(Struct, frozen=True, kw_only=True):
+    """A pull request as it is now. `head_repository` is empty when the fork was deleted."""
+
+    number: int
+    title: str
+    body: str
+    author: User
+    head_sha: str
+    head_ref: str  # a branch's short name, in `head_repository`
+    head_repository: str  # "owner/repo"
+    base_ref: str  # full: refs/heads/main
+    base_sha: str  # where the base was when the forge last looked: informative
+    draft: bool = False
+    closed: bool = False
+    merged: bool = False
+    fork: bool = True  # the head lies in another repository
+    labels: tuple[str, ...] = ()
+    url: str = ""
+
+
+class QueueEntry(Struct, frozen=True, kw_only=True):
+    """A pull request in a merge queue: what it brings, and the commits between which the queue merges it."""
+
+    number: int
+    pull_head: str
+    base: str = ""  # empty until the queue has prepared the entry
+    head: str = ""
+    state: str = ""
+
+
+class Comment(Struct, frozen=True):
+    """A comment in the conversation of a pull request."""
+
+    id: int
+    author: User
+    body: str
+    url: str = ""
+
+
+class ReviewComment(Struct, frozen=True, kw_only=True):
+    """A comment on a line of the diff. `line` is None once the line is gone (outdated)."""
+
+    id: int
+    author: User
+    body: str
+    path: str
+    line: int | None = None
+    side: Side = "RIGHT"
+    commit: str = ""
+    review: int = 0
+    reply_to: int = 0  # the thread's first comment; 0 for that one itself
+    url: str = ""
+
+
+class LineComment(Struct, frozen=True, kw_only=True):
+    """A comment to be posted on lines of the diff: `start` up to and including `line`."""
+
+    path: str
+    line: int
+    body: str
+    side: Side = "RIGHT"
+    start: int | None = None
+
+
+class Thread(Struct, frozen=True, kw_only=True):
+    """A conversation on a line: its first comment, and whether it is resolved. `id` is GraphQL's."""
+
+    id: str
+    comment: int  # the first comment's id
+    author: User
+    body: str
+    path: str
+    line: int | None = None
+    resolved: bool = False
+    outdated: bool = False
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """A review of a pull request, for one commit. `state` is APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED."""
+
+    id: int
+    author: User
+    state: str
+    commit: str
+    body: str = ""
+    url: str = ""
+
+
+class Annotation(Struct, frozen=True, kw_only=True):
+    """A remark of a check run on lines of a file."""
+
+    path: str
+    start: int
+    end: int
+    message: str
+    level: Level = "warning"
+    title: str = ""
+
+
+class CheckReport(Struct, frozen=True, kw_only=True):
+    """What a check run is to say. Without a conclusion it goes on. `external_id` is what it is found by again."""
+
+    name: str
+    title: str
+    summary: str
+    text: str = ""
+    conclusion: Conclusion | None = None
+    annotations: tuple[Annotation, ...] = ()
+    external_id: str = ""
+    details_url: str = ""
+
+
+class CheckRun(Struct, frozen=True, kw_only=True):
+    """A check run on a commit. `conclusion` is empty while it goes on. `app` is the slug of who made it."""
+
+    id: int
+    name: str
+    head: str
+    status: str
+    conclusion: str = ""
+    app: str = ""
+    external_id: str = ""
+    annotations: int = 0
+    url: str = ""
+
+
+class CheckState(Struct, frozen=True, kw_only=True):
+    """The newest state of one check or commit status of a commit. `conclusion` is empty while it goes on."""
+
+    name: str
+    kind: Literal["check", "status"]
+    conclusion: str  # success, failure, neutral, cancelled, skipped, timed_out, action_required, stale, error
+    app: str = ""  # the slug of the app that made a check; the login of who set a status
+    title: str = ""
+    url: str = ""
+
+
+class RequiredCheck(Struct, frozen=True, kw_only=True):
+    """A check that a branch asks for. `app_id` is None where any app, or anybody who may write, can set it."""
+
+    name: str
+    app_id: int | None = None
+    by: Literal["ruleset", "protection"] = "ruleset"
+    ruleset: int = 0
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What protects a branch, as far as the token may see.
+
+    `protection` is False where the branch has no classic protection, None where the token may not read it.
+    """
+
+    branch: str
+    required: tuple[RequiredCheck, ...] = ()
+    rules: tuple[str, ...] = ()  # the types of the rulesets' rules: pull_request, merge_queue, non_fast_forward ...
+    bypass: tuple[str, ...] = ()  # who a ruleset lets past, in words; only an admin's token sees them
+    protection: bool | None = False
+    protected: bool = False  # what the forge itself says of the branch
+    admins_too: bool | None = None  # classic protection: whether admins are held to it
+    approvals: int = 0  # approving reviews asked for
+    merge_queue: bool = False
