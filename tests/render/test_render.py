@@ -33,7 +33,6 @@ from git_cto.model import (
 from git_cto.render.note import note
 from git_cto.render.record import record_text
 from git_cto.render.terminal import (
-    coverage_words,
     gate_text,
     log_text,
     next_line,
@@ -44,7 +43,7 @@ from git_cto.render.terminal import (
     tasks_text,
     verdict_text,
 )
-from git_cto.render.words import ago, counted, elapsed, engine_words, tokens_words
+from git_cto.render.words import ago, counted, coverage_words, elapsed, engine_words, tokens_words
 from tests.gate.values import (
     CODEX,
     HEAD,

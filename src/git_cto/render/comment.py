@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from git_cto.model import OverrideRecord
+from git_cto.render.fitting import Section, fitted
+from git_cto.render.markdown import code, commit_link, mention, text
+from git_cto.render.pull_parts import (
+    details_section,
+    findings_section,
+    judged_head,
+    judged_section,
+    tasks_section,
+    verdict_of,
+)
+from git_cto.render.words import counted
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from git_cto.model import Plan, Record
 
 MARKER = "<!-- git-cto:pull -->"
@@ -64,3 +79,165 @@ class PullState(Struct, frozen=True, kw_only=True):
     inline: tuple[str, ...] = ()  # ids of the findings that stand on lines of the diff
     kept: str = ""  # where the record is when it could not be pushed: a sentence
     notes: tuple[str, ...] = ()  # anything else worth a line each
+
+
+_TITLES: dict[State, str] = {
+    "approved": "✓ Approved",
+    "overridden": "✓ Overridden",
+    "revise": "✗ Revise",
+    "abort": "■ Abort",
+    "escalated": "! A human is asked",
+    "unreviewed": "? Could not be reviewed",
+    "stale": "↻ The approval is stale",
+    "needs_human": "! A human has to agree",
+    "closed": "✗ Closed",
+    "waiting": "… Waiting",
+    "reviewing": "… Being reviewed",
+    "no_key": "✗ Closed: no key for a model",
+    "fork": "✗ Closed: from a fork",
+    "overtaken": "↻ Overtaken",
+    "finished": "– Finished",
+}
+_WITH_ROUND = frozenset[State](("approved", "revise", "abort", "escalated", "needs_human", "reviewing"))
+_WITH_VERDICT = frozenset[State](("approved", "revise", "abort", "escalated", "needs_human", "overridden", "finished"))
+_WITH_HINT = frozenset[State](("unreviewed", "closed"))
+_CONTINUE, _OVERRIDE, _REVIEW = "`/cto continue <reason>`", "`/cto override <reason>`", "`/cto review`"
+_LEADS: dict[State, str] = {
+    "approved": "{summary}",
+    "overridden": "**{who}** lets exactly this change in: {why}",
+    "revise": "{summary}",
+    "abort": "The reviewer's reason: {reason}",
+    "escalated": "There is no approval, and the reviewer is not asked again without a human's word.",
+    "unreviewed": "Nobody has judged {now}. Nothing was recorded, and this does not count as a round.",
+    "stale": "{judged} was approved. {came} since then, and nobody has judged {now}.",
+    "needs_human": "It is approved. But it changes what the gate itself rests on:",
+    "closed": "The gate is closed for {now}.",
+    "waiting": "Nobody has judged {now} yet.",
+    "reviewing": "A model reads {now} against {target} right now.",
+    "no_key": "Nobody has judged {now}: this workflow has no key for a model.",
+    "fork": "Nobody has judged {now}. It comes from a fork, so somebody with write access has to ask for it.",
+    "overtaken": "The pull request changed while {judged} was being reviewed. Nobody has judged {now}.",
+    "finished": "The pull request is closed, and nothing more is judged.",
+}
+_ASK = f"{_REVIEW} asks for a verdict; it takes write access."
+_CHANGES = "This comment changes when there is a verdict."
+_NEXT: dict[State, str] = {
+    "approved": "A push closes the gate again.",
+    "overridden": "A push closes the gate again.",
+    "revise": f"Push a fix and it is judged again; {_OVERRIDE} if you disagree (recorded).",
+    "abort": f"{{asked}}: {_CONTINUE} if it shall go on all the same, or {_OVERRIDE}. Both are recorded.",
+    "escalated": f"{{asked}}: {_CONTINUE} for more rounds, or {_OVERRIDE} for exactly this change. Both are recorded.",
+    "unreviewed": f"{_REVIEW} tries again.",
+    "stale": _ASK,
+    "needs_human": f"{{asked}}, but not the author: approve this commit in a review of your own, or {_OVERRIDE}.",
+    "closed": _ASK,
+    "waiting": f"{_REVIEW} does not wait; it takes write access.",
+    "reviewing": _CHANGES,
+    "no_key": "Give the workflow a key (`openai-api-key`), or judge it on a machine of yours: "
+    "`git cto review --sign`, then `git cto sync`.",
+    "fork": _ASK,
+    "overtaken": _CHANGES,
+    "finished": "",
+}
+_HINT = "`git cto show` has all of it."
+_PATHS = 20
+
+
+def body(state: PullState) -> str:
+    """The comment in full. Its first line is the marker that it is found by again."""
+    return f"{MARKER}\n{fitted(sections(state, telling=mention), LARGEST - len(MARKER) - 1, _HINT)}"
+
+
+def title(state: PullState) -> str:
+    """The state in a few words of ours: `✗ Revise · round 2 of 5`."""
+    words = _TITLES[state.state]
+    if state.round and state.state in _WITH_ROUND:
+        words += f" · round {state.round}" + (f" of {state.rounds}" if state.rounds else "")
+    return words
+
+
+def sections(state: PullState, *, telling: Callable[[str], str]) -> list[Section]:
+    """The parts of the comment; `telling` is how a person who is asked is named."""
+    return [
+        Section("headline", 100, (f"### {title(state)}",)),
+        Section("what it means", 90, tuple(_lead(state, limit) for limit in (4_000, 400))),
+        _verdict_section(state),
+        tasks_section(state),
+        findings_section(state),
+        details_section(state),
+        judged_section(state),
+        Section("notes", 40, ("\n\n".join(text(one, 1_000) for one in state.notes), "")),
+        Section("where the record is", 85, (text(state.kept, 500),)),
+        Section("what to do", 95, (_next(state, telling),)),
+    ]
+
+
+# ---- what it means ---------------------------------------------------------------------------------------------------
+
+
+def _lead(state: PullState, limit: int) -> str:
+    """The state in a sentence or two, and the reasons where others worked them out."""
+    words = _own_lead(state, limit)
+    reasons = "\n\n".join(text(one, limit) for one in state.reasons[:10])
+    if state.state in {"approved", "revise", "abort"}:
+        return words
+    if state.state == "needs_human":
+        return "\n\n".join(filter(None, (words, _touched(state))))
+    return "\n\n".join(filter(None, (words, reasons)))
+
+
+def _own_lead(state: PullState, limit: int) -> str:
+    verdict = verdict_of(state)
+    by = state.by.body if state.by else None
+    judged, now = (commit_link(one, state.place.repository) for one in (judged_head(state), state.head))
+    return _LEADS[state.state].format(
+        now=now,
+        judged=judged or "it",
+        target=code(state.target, 100),
+        came=_came_after(state.commits_since),
+        summary=text(verdict.review.summary, limit) if verdict else "",
+        reason=text(verdict.review.reason or verdict.said, limit) if verdict else "",
+        who=text(by.actor.name, 100) if isinstance(by, OverrideRecord) else "Somebody",
+        why=text(by.reason, limit) if isinstance(by, OverrideRecord) else "",
+    )
+
+
+def _came_after(commits: int | None) -> str:
+    return "A push came" if not commits else "1 commit came" if commits == 1 else f"{commits:,} commits came"
+
+
+def _touched(state: PullState) -> str:
+    lines = [f"- {code(path, 200)}" for path in state.control_paths[:_PATHS]]
+    if len(state.control_paths) > _PATHS:
+        lines.append(f"- and {counted(len(state.control_paths) - _PATHS, 'more path')}")
+    return "\n".join(lines)
+
+
+def _verdict_section(state: PullState) -> Section:
+    """What the reviewer said where the lead is about something else, and what overruled it."""
+    verdict = verdict_of(state)
+    if verdict is None:
+        return Section("the verdict", 60, ("",))
+    forms = []
+    for limit in (2_000, 300):
+        lines = []
+        if state.state not in {"approved", "revise", "abort"}:
+            when = f"Round {verdict.round} said {verdict.verdict}"
+            if state.state not in _WITH_VERDICT:
+                when += f" of {commit_link(judged_head(state), state.place.repository)}"
+            lines.append(f"{when}: {text(verdict.review.summary, limit)}")
+        if verdict.verdict != verdict.model_verdict:
+            model, why = text(verdict.engine.engine.capitalize(), 40), text(verdict.said, limit)
+            lines.append(f"{model} said {verdict.model_verdict}; git-cto says {verdict.verdict}: {why}")
+        forms.append("\n\n".join(lines))
+    return Section("the verdict", 60, (*forms, ""))
+
+
+# ---- what to do ------------------------------------------------------------------------------------------------------
+
+
+def _next(state: PullState, telling: Callable[[str], str]) -> str:
+    """What comes next, and what one can type."""
+    asked = " ".join(map(telling, state.asked[:10])) or "Somebody with write access"
+    hint = f"Next: {text(state.next_step, 500)}" if state.next_step and state.state in _WITH_HINT else ""
+    return "\n\n".join(filter(None, (_NEXT[state.state].format(asked=asked), hint)))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.redaction import printable
 from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
-from git_cto.render.words import SIGNS, ago, counted, elapsed, engine_words, series_words, tokens_words
+from git_cto.render.words import SIGNS, ago, counted, coverage_words, elapsed, engine_words, series_words, tokens_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from git_cto.model import Coverage, Finding, Plan, Predicate, Record, Task, TaskReview, Verification
+    from git_cto.model import Finding, Plan, Predicate, Record, Task, TaskReview, Verification
 
 _VERBS = {
     "create_file": "create",
@@ -174,18 +174,6 @@ def _finding_lines(finding: Finding) -> list[str]:
     if len(suggested) > _SUGGESTED:
         lines.append(f"           … {counted(len(suggested) - _SUGGESTED, 'more line')}")
     return lines
-
-
-def coverage_words(coverage: Coverage) -> str:
-    """`2 of 3 files in full, 1 counted`."""
-    words = f"{coverage.full} of {counted(coverage.files, 'file')} in full"
-    for number, name in (
-        (coverage.summarised, "counted"),
-        (coverage.listed, "listed"),
-        (coverage.omitted, "not shown"),
-    ):
-        words += f", {number} {name}" if number else ""
-    return words
 
 
 # ---- gate and log --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from git_cto.model import EngineUse
+    from git_cto.model import Coverage, EngineUse
 
 SIGNS = {"approve": "✓", "revise": "✗", "abort": "■", "pass": "✓", "fail": "✗", "partial": "◐"}
 
@@ -29,6 +29,18 @@ def tokens_words(tokens: int) -> str:
 def engine_words(engine: EngineUse) -> str:
     """`gpt-5.4, Codex 0.169.0`."""
     return f"{engine.model}, {engine.engine.capitalize()} {engine.version}"
+
+
+def coverage_words(coverage: Coverage) -> str:
+    """`2 of 3 files in full, 1 counted`."""
+    words = f"{coverage.full} of {counted(coverage.files, 'file')} in full"
+    for number, name in (
+        (coverage.summarised, "counted"),
+        (coverage.listed, "listed"),
+        (coverage.omitted, "not shown"),
+    ):
+        words += f", {number} {name}" if number else ""
+    return words
 
 
 def series_words(series: str) -> str:
