@@ -285,6 +285,8 @@ nasty = st.text(
 @example(":\u200b:error::", False)
 @example("###[", False)
 @example("\n:\r:\u200b:a", True)
+@example("::::a", False)
+@example(" ::::", True)
 def test_no_text_can_do_more_than_be_read(text: str, lines: bool) -> None:  # noqa: FBT001
     shown = printable(text, lines=lines)
     for line in shown.split("\n"):

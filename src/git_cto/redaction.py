@@ -27,7 +27,7 @@ _NO_PROSE = frozenset(
 )
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _BREAKS = {0x0D: "\n", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x0B: "\n", 0x0C: "\n"}
-_COMMAND = r"(?s)(?:(?<=\s)|(?<!.))::(?=\S)"  # GitHub's runner obeys it at the start of a line
+_COMMAND = r"(?s)(?:(?<=\s)|(?<!.))(?::::+|::(?=\S))"  # GitHub's runner obeys it at the start of a line
 _SK = r"\bsk-[A-Za-z0-9_-]{20,}"  # or the name of a style; which of them it is, is asked once of a whole run
 _SHAPES = r"""(?x)
       \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{30,}

@@ -404,10 +404,17 @@ def test_a_statement_of_another_form_is_refused(change: Callable[[Json], object]
         [{"name": "head", "digest": {"gitCommit": "HEAD"}}],
         [{"name": "head", "digest": {"gitCommit": 1}}],
         [{"name": "other", "digest": {"gitCommit": HEAD}}],
+        [{"name": "head", "digest": {"gitCommit": HEAD, "sha256": SHA256}}],
     ],
 )
 def test_a_subject_that_names_no_change_is_refused(subject: Json) -> None:
     assert changed(lambda s: s.update(subject=subject)) is None
+
+
+@pytest.mark.parametrize("body", [a_plan_record(), a_continue()], ids=["plan", "continue"])
+@pytest.mark.parametrize("digest", [{"gtBlob": CHANGE, "sha256": SHA256}, {"gitBlob": CHANGE}, {}, {"gitBlob": "x"}])
+def test_a_change_that_is_none_is_refused_also_where_none_is_needed(body: Predicate, digest: Json) -> None:
+    assert changed(lambda s: s["subject"][2].update(digest=digest), body) is None
 
 
 @pytest.mark.parametrize(

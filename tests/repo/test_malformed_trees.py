@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from git_cto.errors import GitError
-from git_cto.repo.change import identify
+from git_cto.repo.change import identify, read_listing
 from git_cto.repo.git import discover
 from git_cto.repo.lens import Lens
 from git_cto.repo.patch import view
@@ -130,3 +130,27 @@ def test_a_patch_that_is_out_of_step_with_the_listing_is_an_error(world: World) 
             with pytest.raises(GitError) as caught:
                 view(lens, wrong, max_bytes=10_000, summarise=lambda _: False)
             assert caught.value.code == "malformed_tree"
+
+
+LISTED = b":100644 100644 " + b"1" * 40 + b" " + b"2" * 40 + b" M\0app.py\0"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\0",
+        b"x",
+        LISTED[:-1],
+        LISTED + b"x",
+        LISTED + LISTED[1:],
+        b"x" + LISTED,
+        LISTED.replace(b" M", b" X"),
+        LISTED.replace(b" M", b" R100"),
+        LISTED.replace(b"2" * 40, b"2" * 39),
+        LISTED.replace(b":100644", b":644"),
+    ],
+)
+def test_a_listing_is_read_to_the_last_byte_or_not_at_all(raw: bytes) -> None:
+    assert len(read_listing(LISTED + LISTED)) == 2
+    with pytest.raises(GitError):
+        read_listing(raw)

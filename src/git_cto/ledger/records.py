@@ -11,7 +11,6 @@ import base64
 import datetime as dt
 import hashlib
 import json
-import math
 import re
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -20,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto.errors import BugError, ToolError
+from git_cto.ledger.strict import UnreadError, converted, parse, unwrapped
 from git_cto.model import (
     ContinueRecord,
     OverrideRecord,
@@ -47,12 +47,11 @@ PREDICATES: dict[str, type[Predicate]] = {
 LARGEST_LINE = 64 << 10  # bytes
 ROOM_TO_SIGN = 4 << 10  # of them, which a new record leaves to signatures
 MOST_SIGNATURES = 16  # on one line
-# What a line that is no record of ours makes its reader raise; msgspec's errors and Unicode's are ValueErrors.
-_UNREADABLE = (ValueError, KeyError, RecursionError)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DIGESTS = {"head": {"gitCommit": _OID}, "tree": {"gitTree": _OID}, "change": {"gitBlob": _OID, "sha256": _SHA256}}
 
 
 class _Named(Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,8 +105,8 @@ def encode(subject: Subject, body: Predicate) -> Record:
     payload = _SURROGATE.sub("\ufffd", text).encode("utf-8")
     line = seal(payload, (), most=LARGEST_LINE - ROOM_TO_SIGN)
     try:
-        return _decoded(line)
-    except _UNREADABLE as error:
+        return read(line)
+    except UnreadError as error:
         raise BugError(
             f"The record could not be read back ({error}), so it was not kept.", "report this", code="unreadable_record"
         ) from error
@@ -142,8 +141,8 @@ def _subject_json(subject: Subject) -> list[dict[str, Any]]:
 def decode(line: bytes) -> Record | None:
     """The record that a line holds, or None where it holds none that we can read. Never raises."""
     try:
-        return _decoded(line)
-    except _UNREADABLE:
+        return read(line)
+    except UnreadError:
         return None
 
 
@@ -168,15 +167,14 @@ def united(records: Iterable[Record]) -> list[Record]:
     return list(found.values())
 
 
-def _decoded(line: bytes) -> Record:
+def read(line: bytes) -> Record:
+    """The record that a line holds. Raises `UnreadError`, which says why it holds none."""
     if len(line) > LARGEST_LINE:
-        raise ValueError("too long")
-    envelope = msgspec.convert(_json(line), _Envelope)
-    if len(envelope.signatures) > MOST_SIGNATURES:
-        raise ValueError("too many signatures")
-    payload = base64.b64decode(envelope.payload, validate=True)
-    statement = msgspec.convert(_json(payload), _Statement)
-    body = msgspec.convert(statement.predicate, PREDICATES[statement.predicateType])
+        raise UnreadError("too-long", f"{len(line):,} bytes are more than a line may have")
+    envelope = _envelope(parse(line, "the line"))
+    payload = unwrapped(envelope.payload, "payload")
+    statement = _statement(parse(payload, "the payload"))
+    body = converted(statement.predicate, PREDICATES[statement.predicateType], "predicate")
     subject = _subject(statement.subject)
     _check(subject, body)
     return Record(
@@ -185,52 +183,41 @@ def _decoded(line: bytes) -> Record:
         body=body,
         payload=payload,
         signatures=tuple(
-            Signature(sig=base64.b64decode(one.sig, validate=True), keyid=one.keyid) for one in envelope.signatures
+            Signature(sig=unwrapped(one.sig, "signature"), keyid=one.keyid) for one in envelope.signatures
         ),
     )
 
 
-def _json(data: bytes) -> Any:  # noqa: ANN401 -- any JSON
-    value = json.loads(
-        data.decode("utf-8"),
-        object_pairs_hook=_once,
-        parse_constant=_no_constant,
-        parse_float=_finite,
-        parse_int=_bounded,
-    )
-    if b"\\u" in data:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text; nobody could print it
-    return value
+def _envelope(value: Any) -> _Envelope:  # noqa: ANN401 -- any JSON
+    if isinstance(value, dict) and value.get("payloadType", PAYLOAD_TYPE) != PAYLOAD_TYPE:
+        raise UnreadError("payload-type", "the payload is of another type")
+    envelope = converted(value, _Envelope, "envelope")
+    if len(envelope.signatures) > MOST_SIGNATURES:
+        raise UnreadError("signatures", f"{len(envelope.signatures)} signatures are more than a line may have")
+    return envelope
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")  # Python would keep the last, others the first
-    return found
-
-
-def _no_constant(name: str) -> Any:  # noqa: ANN401 -- never returns
-    raise ValueError(f"{name} is not JSON")
-
-
-def _bounded(text: str) -> int:
-    if len(text) > 18:  # digits that fit into 64 bits
-        raise ValueError(f"{text[:18]}... is too large")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is too large")
-    return number
+def _statement(value: Any) -> _Statement:  # noqa: ANN401 -- any JSON
+    if isinstance(value, dict):
+        if value.get("_type", STATEMENT_TYPE) != STATEMENT_TYPE:
+            raise UnreadError("statement-type", "it is no in-toto Statement v1")
+        kind = value.get("predicateType")
+        if isinstance(kind, str) and kind not in PREDICATES:
+            raise UnreadError("predicate-type", f"{kind[:100]!a} is no kind of record, or one of another version")
+    return converted(value, _Statement, "statement")
 
 
 def _subject(named: tuple[_Named, ...]) -> Subject:
     by_name = {one.name: one.digest for one in named}
     if len(by_name) != len(named):
-        raise ValueError("a subject stands twice")
+        raise UnreadError("subject", "a subject stands twice")
+    for name, digest in by_name.items():
+        if digest.keys() != _DIGESTS[name].keys():
+            raise UnreadError("subject", f"the subject {name} has other digests")
+        if not all(_DIGESTS[name][key].fullmatch(value) for key, value in digest.items()):
+            raise UnreadError("subject", f"a digest of the subject {name} is none")
+    if "head" not in by_name:
+        raise UnreadError("subject", "there is no head")
     change = by_name.get("change", {})
     return Subject(
         head=by_name["head"]["gitCommit"],
@@ -242,15 +229,12 @@ def _subject(named: tuple[_Named, ...]) -> Subject:
 
 def _check(subject: Subject, body: Predicate) -> None:
     """What types alone do not say."""
-    if not _OID.fullmatch(subject.head) or not _TIME.fullmatch(body.time):
-        raise ValueError("no head, or no time")
-    dt.datetime.fromisoformat(body.time)
+    if not _is_time(body.time):
+        raise UnreadError("time", "the time is none")
     if not body.target.startswith("refs/heads/"):
-        raise ValueError("the target is no branch")
-    if isinstance(body, VerdictRecord | OverrideRecord) and not (
-        _OID.fullmatch(subject.change) and _OID.fullmatch(subject.tree) and _SHA256.fullmatch(subject.sha256)
-    ):
-        raise ValueError("no change")
+        raise UnreadError("target", "the target is no branch")
+    if isinstance(body, VerdictRecord | OverrideRecord) and not (subject.tree and subject.change):
+        raise UnreadError("subject", "there is no tree, or no change")
     commits = {
         VerdictRecord: ("target_commit", "merge_base"),
         OverrideRecord: ("target_commit",),
@@ -258,10 +242,17 @@ def _check(subject: Subject, body: Predicate) -> None:
         ContinueRecord: (),
     }[type(body)]
     if not all(_OID.fullmatch(getattr(body, name)) for name in commits):
-        raise ValueError("a commit is none")  # it would end up in a command line
+        raise UnreadError("commit", "a commit is none")  # it would end up in a command line
     if isinstance(body, VerdictRecord) and body.review.head != subject.head:
-        raise ValueError("the review is of something else")
+        raise UnreadError("review-head", "the review is of another head")
     if isinstance(body, PlanRecord) and (not RUN_ID.fullmatch(body.run) or plan_fault(body.plan)):
-        raise ValueError("a plan that nobody could carry out")  # its ids become names of branches
+        raise UnreadError("plan", "it is a plan that nobody could carry out")  # its ids become names of branches
     if isinstance(body, VerdictRecord) and body.run and not RUN_ID.fullmatch(body.run):
-        raise ValueError("the run is none")
+        raise UnreadError("run", "the run is none")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return _TIME.fullmatch(text) is not None and dt.datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False

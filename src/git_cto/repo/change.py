@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError, ToolError, UsageError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from git_cto.repo.objects import Objects
 
 _FEW = 20  # commits
+_OID = rb"[0-9a-f]{40}|[0-9a-f]{64}"
+_LISTED = re.compile(rb":([0-7]{6}) ([0-7]{6}) (%b) (%b) ([AMDT])\0([^\0]*)\0" % (_OID, _OID))
 _NO_NAMES = frozenset((b"", b".", b"..", b".git"))  # in lower case; git itself would never write them
 RAW_OPTIONS = ("-r", "--raw", "--no-abbrev", "--no-renames", "-z", "--ignore-submodules=none")
 
@@ -97,7 +100,7 @@ def identify(lens: Lens, base: str, head: str) -> Change:
     if tree is None:
         raise missing_object(head)
     raw = done.stdout
-    files = tuple(_parse(raw))
+    files = tuple(read_listing(raw))
     _refuse_malformed([file.path for file in files])
     return Change(
         id=blob_id(raw, lens.place.object_format),
@@ -136,12 +139,18 @@ def blob_id(content: bytes, object_format: str) -> str:
     return hashlib.new(object_format, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def _parse(raw: bytes) -> list[FileChange]:
-    fields = raw.split(b"\0")
-    files = []
-    for meta, path in zip(fields[0::2], fields[1::2], strict=False):
-        old_mode, new_mode, old_oid, new_oid, status = meta[1:].decode("ascii").split(" ")
-        files.append(FileChange(path, old_mode, new_mode, old_oid, new_oid, status[:1]))
+def read_listing(raw: bytes) -> list[FileChange]:
+    """The files of a raw listing of git's. Raises `GitError` where it is not one to the last byte."""
+    files: list[FileChange] = []
+    end = 0
+    for found in _LISTED.finditer(raw):
+        old_mode, new_mode, old_oid, new_oid, status = (field.decode("ascii") for field in found.groups()[:-1])
+        files.append(FileChange(found[6], old_mode, new_mode, old_oid, new_oid, status))
+        if found.start() != end:
+            break
+        end = found.end()
+    if end != len(raw):  # what was passed over would be merged and judged by nobody
+        raise GitError("git's list of what changed cannot be read.", "git fsck, or another git", code="unread_listing")
     return files
 
 
@@ -175,16 +184,26 @@ def fetch_missing(git: Git, lens: Lens, change: Change, target: str) -> None:
     """In a partial clone, fetches what showing a change and merging it into commit `target` will read."""
     if _promisor(git) is None:
         return
+    wanted = blobs_needed(lens, change, target)
+    with lens.objects() as objects:
+        missing = sorted(oid for oid in wanted if objects.info(oid) is None)
+    if missing:
+        fetch_blobs(git, missing)
+
+
+def blobs_needed(lens: Lens, change: Change, target: str, *, renamed: bool = True) -> set[str]:
+    """The blobs that showing a change and merging it into commit `target` read.
+
+    Finding out what was `renamed` in the target meanwhile reads more of them, and few merges need that.
+    """
     wanted = {oid for file in change.files for oid in blobs_of(file)}
     if target != change.base:
         touched = {file.path for file in change.files}
         theirs = identify(lens, change.base, target).files
         # What both sides touched is merged; what was added or deleted may be one half of a renamed file.
-        wanted |= {oid for file in theirs if file.path in touched or file.status in "AD" for oid in blobs_of(file)}
-    with lens.objects() as objects:
-        missing = sorted(oid for oid in wanted if objects.info(oid) is None)
-    if missing:
-        fetch_blobs(git, missing)
+        merged = (file for file in theirs if file.path in touched or (renamed and file.status in "AD"))
+        wanted |= {oid for file in merged for oid in blobs_of(file)}
+    return wanted
 
 
 def fetch_blobs(git: Git, oids: Sequence[str]) -> None:
