@@ -30,6 +30,7 @@ class GitServer:
         self.token = token
         self.status = 0
         self.requests: list[str] = []  # "GET /repo.git/info/refs?service=git-upload-pack"
+        self.sent = 0  # bytes of content that clients got
         server = self
 
         class Handler(_Handler):
@@ -71,6 +72,7 @@ class GitServer:
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         said = [tuple(line.split(": ", 1)) for line in head.decode().split("\r\n") if ": " in line]
         status = next((int(value.split()[0]) for name, value in said if name == "Status"), 200)
+        self.sent += len(content)
         return status, [(name, value) for name, value in said if name not in {"Status", "Content-Length"}], content
 
     def _authorization(self) -> str:
