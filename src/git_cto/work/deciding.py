@@ -16,7 +16,7 @@ from git_cto.work.surveying import survey
 from git_cto.work.workspace import now
 
 if TYPE_CHECKING:
-    from git_cto.model import Record
+    from git_cto.model import Actor, Record
     from git_cto.work.surveying import Survey
     from git_cto.work.workspace import Workspace
 
@@ -33,19 +33,26 @@ class Decided:
 
 def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | None) -> Decided:
     """Lets an escalated or aborted series go on: its rounds are counted anew."""
-    reason = _reason(workspace, reason, "git cto continue --reason TEXT")
+    reason = checked_reason(workspace, reason, "git cto continue --reason TEXT")
     run = run or workspace.current_run()
     found = survey(workspace, head=trunk_here(workspace, run) if run else None, base=base, run=run)
+    return record_continue(workspace, found, reason=reason, actor=workspace.actor(known=True))
+
+
+def record_continue(workspace: Workspace, found: Survey, *, reason: str, actor: Actor) -> Decided:
+    """Records that somebody lets a series go on that waits for a human."""
     where = found.standing
     if not (where.escalated or where.aborted):
         raise UsageError(
-            f"{series_words(found.series.name)} is neither escalated nor aborted: it can go on.", "git cto review"
+            f"{series_words(found.series.name)} is neither escalated nor aborted: it can go on.",
+            "git cto review",
+            code="not_stopped",
         )
     body = ContinueRecord(
         series=found.series.name,
         target=found.target.ref,
         reason=reason,
-        actor=workspace.actor(known=True),
+        actor=actor,
         time=now(),
         supersedes=where.supersedes,
     )
@@ -55,8 +62,13 @@ def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | Non
 
 def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | None) -> Decided:
     """Records that exactly this change may be merged, whatever the gate says of it."""
-    reason = _reason(workspace, reason, "git cto override --reason TEXT")
+    reason = checked_reason(workspace, reason, "git cto override --reason TEXT")
     found = survey(workspace, head=rev, base=base, run=None)
+    return record_override(workspace, found, reason=reason, actor=workspace.actor(known=True))
+
+
+def record_override(workspace: Workspace, found: Survey, *, reason: str, actor: Actor) -> Decided:
+    """Records that somebody lets exactly this change in."""
     change = found.change
     if not change.files:
         raise UsageError(f"{found.head.name} changes nothing compared with {found.target.name}.", "git log")
@@ -70,7 +82,7 @@ def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | 
         target=found.target.ref,
         target_commit=found.target.commit,
         reason=reason,
-        actor=workspace.actor(known=True),
+        actor=actor,
         time=now(),
         supersedes=about[-1].id if about else found.standing.supersedes,
     )
@@ -80,7 +92,8 @@ def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | 
     return Decided(record, found)
 
 
-def _reason(workspace: Workspace, reason: str, usage: str) -> str:
+def checked_reason(workspace: Workspace, reason: str, usage: str) -> str:
+    """The reason as it is recorded. Raises `UsageError` where it is none, or too long."""
     said = redacted(reason.strip(), secret_values(workspace.environ))
     if not said:
         raise UsageError("A decision needs a reason: it is recorded.", usage)

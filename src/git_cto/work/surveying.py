@@ -51,12 +51,19 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 def survey(
-    workspace: Workspace, *, head: str | Head | None, base: str | None, run: str | None, target: Target | None = None
+    workspace: Workspace,
+    *,
+    head: str | Head | None,
+    base: str | None,
+    run: str | None,
+    target: Target | None = None,
+    series: Series | None = None,
 ) -> Survey:
     """Looks everything up, once. `run` is None where the head's branch should tell.
 
-    `target` takes the place of `base` where the caller knows better where the target stands. Raises `UsageError` and
-    `ToolError` where the place does not allow to say what the change is.
+    `target` takes the place of `base` where the caller knows better where the target stands, and `series` is what
+    rounds are counted in where that is neither the run nor the branch. Raises `UsageError` and `ToolError` where the
+    place does not allow to say what the change is.
     """
     named = base
     found = head if isinstance(head, Head) else resolve_head(workspace.git, head, workspace.objects)
@@ -68,11 +75,15 @@ def survey(
         records = workspace.ledger.find(series=f"run/{run}", objects=workspace.objects)
         base = base or _planned_base(records, run)
     target = target or workspace.target(base)
-    series = run_series(run, target.ref) if run else head_series(Head(found.commit, branch), target.ref)
+    if series is None:
+        series = run_series(run, target.ref) if run else head_series(Head(found.commit, branch), target.ref)
     start = merge_base(workspace.lens, target.commit, found.commit, target.name)
     change = identify(workspace.lens, start, found.commit)
     about = workspace.ledger.find(
-        head=found.commit, change=change.id, series=None if run else series.name, objects=workspace.objects
+        head=found.commit,
+        change=change.id,
+        series=None if series.name == f"run/{run}" else series.name,
+        objects=workspace.objects,
     )
     everything = united((*records, *about, *_plans_of_others(workspace, about, run)))
     policy = workspace.policy(target)
