@@ -1,16 +1,32 @@
 """GitHub, as far as git-cto reads and writes it. The only user of PyGithub; it posts and reads, and decides nothing.
 
-Nothing is posted twice: a request that makes something new is never repeated blindly. When its answer is lost, what
-it should have made is looked for first. Everything else is repeated when GitHub stumbles, and rate limits are waited
-for, within bounds. Every failure is a `ToolError` in plain words; a token is never part of one.
+Nothing is posted twice: when the answer to what makes something new is lost, what it should have made is looked for
+before it is sent again. Every failure is a `ToolError` in plain words; a token is never part of one. When something
+is repeated is `line`'s business, what an answer looks like is `wire`'s.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+import re
+import secrets
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlsplit
+
+from git_cto.errors import ToolError, UsageError
+from git_cto.forge import graph, wire
+from git_cto.forge.bodies import capped, check_step, line_comment
+from git_cto.forge.failures import Asked, LostError, RefusedError
+from git_cto.forge.line import Line, Reply
+from git_cto.forge.protection import Protection
+from git_cto.forge.values import MAX_ANNOTATIONS
+from git_cto.redaction import secret_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from github.Requester import Requester
 
     from git_cto.forge.values import (
         CheckReport,
@@ -29,14 +45,28 @@ if TYPE_CHECKING:
     )
 
 API = "https://api.github.com"
+API_VERSION = "2022-11-28"
+
+_TIMEOUT = 30  # seconds without a byte
+_SKEW = dt.timedelta(minutes=5)  # by which a runner's clock may be off
+_DECISIONS = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
+
+_DETAILS = ("field", "code", "message")  # of an error that GitHub lists
+
+_READ_PULLS = "pull-requests: read"
+_WRITE_PULLS = "pull-requests: write"
+_READ_CHECKS = "checks: read"
+_WRITE_CHECKS = "checks: write"
+
+T = TypeVar("T")
 
 
 class Hub:
     """One repository on GitHub, through one token.
 
     Nothing is imported and no request is made before something is asked. `pace` are the seconds between two writes
-    (a quarter of that between any two requests); `patience` is how many seconds of one call may be spent waiting for
-    GitHub to recover or for a rate limit to pass.
+    (a quarter of that between any two requests), and the unit in which is waited for GitHub to recover; `patience` is
+    how many seconds of one call may be spent waiting, for that or for a rate limit to pass.
     """
 
     def __init__(
@@ -49,59 +79,129 @@ class Hub:
         pace: float = 1.0,
         patience: float = 120.0,
     ) -> None:
-        raise NotImplementedError
+        self.repository = repository
+        self._door = _Door((api_url or API).rstrip("/"), token, pace)
+        self._hidden = secret_values({"TOKEN": token})
+        if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", repository):
+            raise UsageError("That is no repository on GitHub.", "name it as owner/repo")
+        if not token:
+            raise UsageError("There is no GitHub token.", "give github-token: ${{ github.token }}", code="forge_auth")
+        where = urlsplit(self._door.api_url)
+        if where.scheme not in {"http", "https"} or not where.hostname:
+            raise UsageError("That is no address of GitHub's API.", f"leave GITHUB_API_URL alone, or set it to {API}")
+        if graphql_url and urlsplit(graphql_url)[:2] != where[:2]:
+            raise UsageError("GITHUB_GRAPHQL_URL and GITHUB_API_URL are on two servers.", "leave both alone")
+        self._host = where.hostname
+        self._line = Line(
+            door=self._door,
+            server=self._door.api_url,
+            graphql=graphql_url or f"{where.scheme}://{where.netloc}{where.path.removesuffix('/v3')}/graphql",
+            pace=pace,
+            patience=patience,
+        )
 
     # -- who we are ----------------------------------------------------------------------------------------------------
 
     def me(self) -> str:
         """Our own login: `github-actions[bot]` for a workflow's token, `<app>[bot]` for an app's. Asked once."""
-        raise NotImplementedError
+        return self._login
+
+    @cached_property
+    def _login(self) -> str:
+        # REST does not tell an app's token whose it is.
+        asked = self._asked("ask GitHub whose token this is", "no permission")
+        return self._line.query(asked, graph.VIEWER, graph.ViewerData).viewer.login
 
     # -- the pull request ----------------------------------------------------------------------------------------------
 
     def pull(self, number: int) -> Pull:
         """The pull request as it is now."""
-        raise NotImplementedError
+        asked = self._asked(f"read pull request #{number}", _READ_PULLS)
+        return self._line.get(asked, self._path(f"/pulls/{number}"), wire.PullAnswer).value()
 
     def pulls_of(self, commit: str) -> tuple[Pull, ...]:
         """The pull requests that this commit belongs to."""
-        raise NotImplementedError
+        asked = self._asked(f"ask which pull requests {commit[:7]} belongs to", _READ_PULLS)
+        pages = self._line.pages(asked, self._path(f"/commits/{commit}/pulls"), list[wire.PullAnswer])
+        return tuple(answer.value() for page in pages for answer in page)
 
     def queue(self, branch: str) -> tuple[QueueEntry, ...]:
         """The merge queue of a branch, the first to be merged first; empty where there is none."""
-        raise NotImplementedError
+        asked = self._asked("read the merge queue", _READ_PULLS)
+        nodes = self._nodes(
+            asked, graph.QUEUE, graph.Page[graph.QueueNode], ("mergeQueue", "entries"), branch=_short(branch)
+        )
+        return tuple(entry for node in sorted(nodes, key=lambda node: node.position) for entry in node.values())
 
     def permission(self, login: str) -> Permission:
-        """What somebody may do here: `admin`, `write` (or maintain), `read` (or triage), `none`. Bots: `none`."""
-        raise NotImplementedError
+        """What somebody may do here: `admin`, `write` (or maintain), `read` (or triage), `none` (bots, too)."""
+        asked = self._asked("ask what a user may do here", "metadata: read")
+        path = self._path(f"/collaborators/{quote(login, safe='')}/permission")
+        try:
+            return self._line.get(asked, path, wire.PermissionAnswer).permission
+        except ToolError as error:
+            if error.code != "forge_not_found":
+                raise
+            return "none"  # a bot, or an account that is gone
 
     # -- the conversation ----------------------------------------------------------------------------------------------
 
     def comments(self, number: int) -> tuple[Comment, ...]:
         """All comments of the conversation, the oldest first, over all pages."""
-        raise NotImplementedError
+        return tuple(sorted(self._comments(number), key=lambda comment: comment.id))
+
+    def _comments(self, number: int, **parameters: object) -> Iterable[Comment]:
+        asked = self._asked(f"read the comments of #{number}", _READ_PULLS)
+        path = self._path(f"/issues/{number}/comments")
+        for page in self._line.pages(asked, path, list[wire.CommentAnswer], **parameters):
+            yield from (answer.value() for answer in page)
 
     def sticky(self, number: int, marker: str, login: str = "") -> Comment | None:
         """The oldest comment by `login` (else by us) whose first line is `marker`. Others' forgeries never count."""
-        raise NotImplementedError
+        author = login or self.me()
+        return next(
+            (
+                comment
+                for comment in self.comments(number)
+                if _same_login(comment.author.login, author) and comment.body.partition("\n")[0].strip() == marker
+            ),
+            None,
+        )
 
     def create_comment(self, number: int, body: str) -> Comment:
         """Posts a comment; never a second one when the answer to the first was lost."""
-        raise NotImplementedError
+        text = capped(body)
+        begun = (dt.datetime.now(dt.UTC) - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+        def made() -> wire.CommentAnswer | None:
+            answers = self._comments(number, since=begun)
+            found = [c for c in answers if _same_text(c.body, text) and _same_login(c.author.login, self.me())]
+            return wire.CommentAnswer.of(found[-1]) if found else None
+
+        asked = self._asked(f"comment on #{number}", _WRITE_PULLS)
+        path = self._path(f"/issues/{number}/comments")
+        return self._line.send(asked, "POST", path, {"body": text}, wire.CommentAnswer, made).value()
 
     def update_comment(self, comment: int, body: str) -> Comment:
         """Gives a comment another text."""
-        raise NotImplementedError
+        asked = self._asked("update our comment", _WRITE_PULLS)
+        path = self._path(f"/issues/comments/{comment}")
+        return self._line.send(asked, "PATCH", path, {"body": capped(body)}, wire.CommentAnswer).value()
 
     def react(self, comment: int, emoji: Emoji) -> None:
         """Puts a reaction on a comment of the conversation. Twice is once."""
-        raise NotImplementedError
+        asked = self._asked("react to a comment", _WRITE_PULLS)
+        path = self._path(f"/issues/comments/{comment}/reactions")
+        self._line.send(asked, "POST", path, {"content": emoji}, wire.ReactionAnswer)
 
     # -- reviews -------------------------------------------------------------------------------------------------------
 
     def review_comments(self, number: int) -> tuple[ReviewComment, ...]:
         """All comments on lines of the diff, the oldest first."""
-        raise NotImplementedError
+        asked = self._asked(f"read the review comments of #{number}", _READ_PULLS)
+        path = self._path(f"/pulls/{number}/comments")
+        pages = self._line.pages(asked, path, list[wire.ReviewCommentAnswer])
+        return tuple(sorted((answer.value() for page in pages for answer in page), key=lambda comment: comment.id))
 
     def create_review(self, number: int, head: str, body: str, comments: Sequence[LineComment] = ()) -> Review:
         """Posts one review (event COMMENT, it approves nothing) on exactly `head`, with its comments on lines.
@@ -109,19 +209,51 @@ class Hub:
         GitHub refuses the whole review when one line is not part of the diff: a `ToolError` with the code
         `line_not_in_diff`, and nothing was posted.
         """
-        raise NotImplementedError
+        text = capped(body)
+
+        def made() -> wire.ReviewAnswer | None:
+            found = [
+                answer
+                for answer in self._reviews(number)
+                if answer.commit_id == head
+                and _same_text(answer.body, text)
+                and _same_login(wire.user(answer.user).login, self.me())
+            ]
+            return found[-1] if found else None
+
+        asked = self._asked(f"post a review on #{number}", _WRITE_PULLS)
+        posted = {"commit_id": head, "event": "COMMENT", "body": text, "comments": [line_comment(c) for c in comments]}
+        path = self._path(f"/pulls/{number}/reviews")
+        return self._line.send(asked, "POST", path, posted, wire.ReviewAnswer, made).value()
+
+    def _reviews(self, number: int) -> list[wire.ReviewAnswer]:
+        asked = self._asked(f"read the reviews of #{number}", _READ_PULLS)
+        pages = self._line.pages(asked, self._path(f"/pulls/{number}/reviews"), list[wire.ReviewAnswer])
+        return [answer for page in pages for answer in page]
 
     def threads(self, number: int) -> tuple[Thread, ...]:
         """The conversations on lines, with what resolves them."""
-        raise NotImplementedError
+        asked = self._asked(f"read the conversations of #{number}", _READ_PULLS)
+        within = ("pullRequest", "reviewThreads")
+        nodes = self._nodes(asked, graph.THREADS, graph.Page[graph.ThreadNode], within, number=number)
+        return tuple(thread for node in nodes for thread in node.values())
 
     def resolve(self, thread: str) -> None:
-        """Marks a conversation as resolved. Twice is once."""
-        raise NotImplementedError
+        """Marks a conversation as resolved. Twice is once.
+
+        GitHub wants `contents: write` for this, beside `pull-requests: write`.
+        """
+        asked = self._asked("resolve a conversation", "contents: write")
+        self._line.query(asked, graph.RESOLVE, graph.ResolvedData, thread=thread)
 
     def approving_reviews(self, number: int, head: str) -> tuple[Review, ...]:
         """Whose latest decision approves exactly `head`. Whether they may is `permission`'s to say."""
-        raise NotImplementedError
+        latest = {
+            wire.user(answer.user).login.lower(): answer.value()
+            for answer in self._reviews(number)
+            if answer.state.upper() in _DECISIONS
+        }
+        return tuple(review for review in latest.values() if review.state == "APPROVED" and review.commit == head)
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
@@ -131,22 +263,180 @@ class Hub:
         Our own run of that name that is not completed, or that has the same `external_id`, is continued. Annotations
         go out 50 at a time, and the conclusion comes with the last of them. Those that were sent are not repeated.
         """
-        raise NotImplementedError
+        known_by = report.external_id or f"git-cto-{secrets.token_hex(8)}"
+        run = self._own_run(head, report.name, known_by)
+        if run is None:
+            asked = self._asked("create a check run", _WRITE_CHECKS)
+            body = {"name": report.name, "head_sha": head, **check_step(report, known_by, 0)}
+
+            def made() -> wire.CheckRunAnswer | None:
+                return self._own_run(head, report.name, known_by)
+
+            run = self._line.send(asked, "POST", self._path("/check-runs"), body, wire.CheckRunAnswer, made)
+            sent = MAX_ANNOTATIONS
+        else:
+            sent = run.output.annotations_count
+            run = self._continued(run, report, known_by, sent)
+            sent += MAX_ANNOTATIONS
+        while sent < len(report.annotations):
+            run = self._continued(run, report, known_by, sent)
+            sent += MAX_ANNOTATIONS
+        return run.value()
+
+    def _own_run(self, head: str, name: str, known_by: str) -> wire.CheckRunAnswer | None:
+        """Our own run that `check_run` goes on with."""
+        asked = self._asked("read the check runs", _READ_CHECKS)
+        path = self._path(f"/commits/{head}/check-runs")
+        runs = [
+            run
+            for page in self._line.pages(asked, path, wire.CheckRunsAnswer, check_name=name, filter="latest")
+            for run in page.check_runs
+            if run.name == name and (run.external_id == known_by or run.status != "completed")
+        ]
+        ours = [run for run in runs if _same_login(f"{run.value().app}[bot]", self.me())] if runs else []
+        return max(ours, key=lambda run: (run.external_id == known_by, run.id), default=None)
+
+    def _continued(
+        self, run: wire.CheckRunAnswer, report: CheckReport, known_by: str, sent: int
+    ) -> wire.CheckRunAnswer:
+        """Sends the next annotations of a check run, and with the last of them its conclusion."""
+        asked = self._asked("update a check run", _WRITE_CHECKS)
+        path = self._path(f"/check-runs/{run.id}")
+        reached = min(sent + MAX_ANNOTATIONS, len(report.annotations))
+
+        def made() -> wire.CheckRunAnswer | None:
+            now = self._line.get(asked, path, wire.CheckRunAnswer)
+            return now if now.output.annotations_count >= reached > sent else None
+
+        return self._line.send(asked, "PATCH", path, check_step(report, known_by, sent), wire.CheckRunAnswer, made)
 
     def checks_on(self, head: str) -> tuple[CheckState, ...]:
         """The newest state of every check run and commit status on a commit, by name, our own included."""
-        raise NotImplementedError
+        asked = self._asked("read the check runs", _READ_CHECKS)
+        path = self._path(f"/commits/{head}/check-runs")
+        checks = self._line.pages(asked, path, wire.CheckRunsAnswer, filter="latest")
+        found = [run.state() for page in checks for run in page.check_runs]
+        asked = self._asked("read the commit statuses", "statuses: read")
+        statuses = self._line.pages(asked, self._path(f"/commits/{head}/status"), wire.StatusesAnswer)
+        found += [status.value() for page in statuses for status in page.statuses]
+        return tuple(sorted(found, key=lambda check: (check.name, check.kind)))
 
     # -- labels and rules ----------------------------------------------------------------------------------------------
 
     def add_label(self, number: int, name: str) -> None:
         """Puts a label on a pull request. Twice is once."""
-        raise NotImplementedError
+        asked = self._asked(f"label #{number}", _WRITE_PULLS)
+        self._line.send(asked, "POST", self._path(f"/issues/{number}/labels"), {"labels": [name]}, list[wire.Label])
 
     def remove_label(self, number: int, name: str) -> None:
         """Takes a label off; one that is not there is gone already."""
-        raise NotImplementedError
+        asked = self._asked(f"take a label off #{number}", _WRITE_PULLS)
+        path = self._path(f"/issues/{number}/labels/{quote(name, safe='')}")
+        try:
+            self._line.send(asked, "DELETE", path, None, list[wire.Label])
+        except ToolError as error:
+            if error.code != "forge_not_found":
+                raise
 
     def rules(self, branch: str) -> Rules:
         """What protects a branch: rulesets and classic protection, as far as the token may see."""
-        raise NotImplementedError
+        return Protection(self._line, self._asked, f"/repos/{self.repository}").of(branch)
+
+    # -- how it is asked -----------------------------------------------------------------------------------------------
+
+    def _asked(self, what: str, need: str) -> Asked:
+        return Asked(what, need, self.repository, self._host, self._hidden)
+
+    def _path(self, path: str) -> str:
+        return f"/repos/{self.repository}{path}"
+
+    def _nodes(
+        self, asked: Asked, query: str, kind: type[graph.Page[T]], within: tuple[str, ...], **variables: object
+    ) -> Iterable[T]:
+        owner, _, name = self.repository.partition("/")
+        return self._line.nodes(asked, query, kind, within, owner=owner, name=name, **variables)
+
+
+class _Door:
+    """PyGithub's requester: connections, authentication, the pace, and no redirect or address to another server."""
+
+    def __init__(self, api_url: str, token: str, pace: float) -> None:
+        self.api_url = api_url
+        self._token = token
+        self._pace = pace
+
+    @cached_property
+    def _requester(self) -> Requester:
+        from github import Auth, Github  # noqa: PLC0415 -- start-up
+
+        return Github(
+            auth=Auth.Token(self._token),
+            base_url=self.api_url,
+            timeout=_TIMEOUT,
+            user_agent="git-cto",
+            retry=None,  # its own repeats a POST blindly and a PATCH never
+            seconds_between_requests=self._pace / 4,
+            seconds_between_writes=self._pace,
+            api_version=API_VERSION,
+            lazy=True,
+        ).requester
+
+    def __call__(self, verb: str, url: str, parameters: Mapping[str, object] | None, body: object) -> Reply:
+        """Sends one request, once."""
+        from github import GithubException  # noqa: PLC0415 -- start-up
+        from requests import RequestException  # noqa: PLC0415 -- start-up
+
+        try:
+            headers, data = self._requester.requestJsonAndCheck(
+                verb, url, dict(parameters or {}), {"Accept": "application/vnd.github+json"}, body
+            )
+        except GithubException as error:
+            told = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+            raise RefusedError(error.status, _message(error.data), told) from None
+        except RequestException as error:
+            raise LostError(_reason(error)) from None
+        except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
+            # How it puts that an address or a redirect leads elsewhere, and that an answer has another shape.
+            raise ValueError(str(error)) from None
+        return Reply(_next(headers), data)
+
+
+def _message(data: object) -> str:
+    """What GitHub says is wrong, with the errors that it lists."""
+    if not isinstance(data, dict):
+        return ""
+    errors = data.get("errors")
+    details = [
+        detail if isinstance(detail, str) else " ".join(str(detail[key]) for key in _DETAILS if detail.get(key))
+        for detail in (errors if isinstance(errors, list) else [errors])
+        if isinstance(detail, str | dict)
+    ]
+    return ": ".join([str(data.get("message") or ""), *details])
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer, without the address and whatever else a library puts into a message."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "SSLError" in names:
+        return "its certificate is not trusted"
+    return "it took too long" if "Timeout" in names else "the connection failed"
+
+
+def _next(headers: Mapping[str, object]) -> str:
+    """The address of the next page, from the `Link` header."""
+    from requests.utils import parse_header_links  # noqa: PLC0415 -- start-up
+
+    links = parse_header_links(str(headers.get("link", "")))
+    return next((str(link["url"]) for link in links if link.get("rel") == "next"), "")
+
+
+def _short(branch: str) -> str:
+    return branch.removeprefix("refs/heads/")
+
+
+def _same_login(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
+
+
+def _same_text(one: str, other: str) -> bool:
+    return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()

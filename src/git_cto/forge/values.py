@@ -183,17 +183,14 @@ class RequiredCheck(Struct, frozen=True, kw_only=True):
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """What protects a branch, as far as the token may see.
-
-    `protection` is False where the branch has no classic protection, None where the token may not read it.
-    """
+    """What protects a branch, as far as the token may see."""
 
     branch: str
     required: tuple[RequiredCheck, ...] = ()
     rules: tuple[str, ...] = ()  # the types of the rulesets' rules: pull_request, merge_queue, non_fast_forward ...
-    bypass: tuple[str, ...] = ()  # who a ruleset lets past, in words; only an admin's token sees them
-    protection: bool | None = False
+    bypass: tuple[str, ...] = ()  # who a ruleset lets past, in words; shown to those who may edit it
+    protection: bool = False  # classic branch protection
     protected: bool = False  # what the forge itself says of the branch
-    admins_too: bool | None = None  # classic protection: whether admins are held to it
+    admins_too: bool | None = None  # whether classic protection holds admins; None: the token may not know
     approvals: int = 0  # approving reviews asked for
     merge_queue: bool = False

@@ -1,0 +1,207 @@
+"""What is asked of GitHub's GraphQL API, because REST does not know it: the queries, and the values of their answers.
+
+Review threads can be resolved only here, a merge queue can be read only here, and only here an app's token can say
+whom it belongs to. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
+
+from git_cto.forge.values import GHOST, QueueEntry, Thread, User
+
+T = TypeVar("T")
+
+VIEWER = "query { viewer { login } }"
+
+THREADS = """
+query ($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewThreads(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes {
+          id isResolved isOutdated path line
+          comments(first: 1) { nodes { fullDatabaseId body author { __typename login } } }
+        }
+      }
+    }
+  }
+}
+"""
+
+RESOLVE = """
+mutation ($thread: ID!) {
+  resolveReviewThread(input: {threadId: $thread}) { thread { id isResolved } }
+}
+"""
+
+QUEUE = """
+query ($owner: String!, $name: String!, $branch: String!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    mergeQueue(branch: $branch) {
+      entries(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes {
+          position state
+          baseCommit { oid }
+          headCommit { oid }
+          pullRequest { number headRefOid }
+        }
+      }
+    }
+  }
+}
+"""
+
+
+class GraphError(Struct):
+    """What GraphQL says went wrong."""
+
+    message: str = ""
+    type: str = ""
+
+
+class Graph(Struct):
+    """Any answer of GraphQL."""
+
+    data: Any = None
+    errors: list[GraphError] = []
+
+
+class Viewer(Struct):
+    """Who a token belongs to."""
+
+    login: str
+
+
+class ViewerData(Struct):
+    """The answer to `VIEWER`."""
+
+    viewer: Viewer
+
+
+class ResolvedThread(Struct, rename="camel"):
+    """A thread after it was resolved."""
+
+    id: str
+    is_resolved: bool
+
+
+class Resolved(Struct):
+    """What `resolveReviewThread` gives back."""
+
+    thread: ResolvedThread
+
+
+class ResolvedData(Struct, rename="camel"):
+    """The answer to `RESOLVE`."""
+
+    resolve_review_thread: Resolved
+
+
+class PageInfo(Struct, rename="camel"):
+    """Where a page ends."""
+
+    has_next_page: bool
+    end_cursor: str | None = None
+
+
+class Page(Struct, Generic[T], rename="camel"):
+    """A page of a connection."""
+
+    page_info: PageInfo
+    nodes: list[T]
+
+
+class Actor(Struct):
+    """An author, who has no `[bot]` at the end of a bot's login here."""
+
+    typename: str = field(name="__typename")
+    login: str = ""
+
+    def value(self) -> User:
+        """The user, called as in REST."""
+        bot = self.typename == "Bot"
+        login = f"{self.login}[bot]" if bot and not self.login.endswith("[bot]") else self.login
+        return User(login, self.typename)
+
+
+class FirstComment(Struct, rename="camel"):
+    """The comment that began a thread."""
+
+    full_database_id: int | str | None  # beyond 32 bits, which is all that `databaseId` has
+    body: str
+    author: Actor | None = None
+
+
+class FirstComments(Struct):
+    """At most one comment."""
+
+    nodes: list[FirstComment]
+
+
+class ThreadNode(Struct, rename="camel"):
+    """`PullRequestReviewThread`."""
+
+    id: str
+    is_resolved: bool
+    is_outdated: bool
+    path: str
+    comments: FirstComments
+    line: int | None = None
+
+    def values(self) -> list[Thread]:
+        """The thread; none when its comments are gone."""
+        return [
+            Thread(
+                id=self.id,
+                comment=int(first.full_database_id or 0),
+                author=GHOST if first.author is None else first.author.value(),
+                body=first.body,
+                path=self.path,
+                line=self.line,
+                resolved=self.is_resolved,
+                outdated=self.is_outdated,
+            )
+            for first in self.comments.nodes[:1]
+        ]
+
+
+class Oid(Struct):
+    """A commit."""
+
+    oid: str
+
+
+class QueuedPull(Struct, rename="camel"):
+    """The pull request of an entry."""
+
+    number: int
+    head_ref_oid: str
+
+
+class QueueNode(Struct, rename="camel"):
+    """`MergeQueueEntry`."""
+
+    position: int
+    state: str
+    pull_request: QueuedPull | None = None
+    base_commit: Oid | None = None
+    head_commit: Oid | None = None
+
+    def values(self) -> list[QueueEntry]:
+        """The entry; none when its pull request is gone."""
+        if self.pull_request is None:
+            return []
+        return [
+            QueueEntry(
+                number=self.pull_request.number,
+                pull_head=self.pull_request.head_ref_oid,
+                base=self.base_commit.oid if self.base_commit else "",
+                head=self.head_commit.oid if self.head_commit else "",
+                state=self.state,
+            )
+        ]
