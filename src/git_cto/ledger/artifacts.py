@@ -44,18 +44,22 @@ def main_worktree(git: Git) -> str:
 
 
 class Artifacts:
-    """The artifacts of one run or series. `slug` is one path component."""
+    """The artifacts of one run or series. `slug` is one path component.
 
-    def __init__(self, git: Git, slug: str) -> None:
+    `place` is a folder for artifacts and nothing else, where there is one; they are in the main worktree otherwise.
+    """
+
+    def __init__(self, git: Git, slug: str, place: str = "") -> None:
         if slug in {"", ".", ".."} or "/" in slug or "\0" in slug:
             raise ArtifactsError(f"{slug!r} is no name for a folder.")
-        self._root = main_worktree(git)
+        self._root = place or main_worktree(git)
+        self._above = "" if place else FOLDER
         self._slug = slug
 
     @property
     def path(self) -> str:
         """The folder, absolute. It is made when something is put in it."""
-        return os.path.join(self._root, FOLDER, self._slug)
+        return os.path.join(self._root, self._above, self._slug)
 
     def reserve(self, kind: str) -> Slot:
         """The next number for `kind` (lower-case letters, e.g. "plan"), which no other process gets."""
@@ -77,14 +81,15 @@ class Artifacts:
         opened: list[int] = []
         try:
             opened.append(os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
-            opened.append(_enter(FOLDER, opened[-1]))
-            _ignore_itself(opened[-1])
+            if self._above:
+                opened.append(_enter(self._above, opened[-1]))
+                _ignore_itself(opened[-1])
             opened.append(_enter(self._slug, opened[-1]))
             yield opened[-1]
         except OSError as error:
             raise ArtifactsError(
                 f"Artifacts cannot be kept in {self.path}: {error.strerror}.",
-                f"ls -ld {os.path.join(self._root, FOLDER)}",
+                f"ls -ld {os.path.join(self._root, self._above)}",
             ) from error
         finally:
             for folder in opened:

@@ -25,7 +25,7 @@ _SHORT = 300  # characters that are left of a long text when a record would be t
 def reserve(workspace: Workspace, slug: str, kind: str) -> tuple[Slot | None, tuple[str, ...]]:
     """A numbered place for the artifacts of one call; None and a note about it where none can be had."""
     try:
-        return Artifacts(workspace.git, slug).reserve(kind), ()
+        return Artifacts(workspace.git, slug, workspace.artifacts).reserve(kind), ()
     except ArtifactsError as error:
         return None, (error.message,)
 

@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """A repository, its ledger, and the user's settings. A context manager: what it started ends with it."""
+    """A repository, its ledger, and the user's settings. A context manager: what it started ends with it.
 
-    def __init__(self, cwd: str, environ: Mapping[str, str]) -> None:
+    `artifacts` is the folder for the files beside the ledger where that is not the main worktree.
+    """
+
+    def __init__(self, cwd: str, environ: Mapping[str, str], *, artifacts: str = "") -> None:
         self.environ = environ
+        self.artifacts = artifacts
         self.place = discover(cwd, environ)
         self.git = Git(self.place, environ)
         self.ledger = Ledger(self.git)
