@@ -208,7 +208,8 @@ class FileCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Coverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much of a change the reviewer saw. `digest` is over the status of every file, `partly` the ones not in full.
 
-    `cut` counts what is missing in `partly` because it would have been too long to record.
+    `cut` counts what is missing in `partly` because it would have been too long to record. `budget` is how many bytes
+    of patch and content could be shown at most, under the policy and the settings of whoever asked.
     """
 
     files: int
@@ -219,6 +220,7 @@ class Coverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str
     partly: tuple[FileCoverage, ...] = ()
     cut: int = 0
+    budget: int = 0
 
 
 # ---- the review ----------------------------------------------------------------------------------------------------
@@ -362,6 +364,7 @@ class Digests(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: str = ""
     prompt: str = ""
     schema: str = ""
+    instructions: str = ""
     answer: str = ""
 
 
@@ -416,6 +419,8 @@ class VerdictRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tasks: int = 0
     marker: str = ""  # of the data in the prompt, so that the very same question can be put together again
     dispute: str = ""
+    claim: str = ""  # what whoever asked said of the whole
+    shortened: bool = False  # whether texts were cut because the record would have been too long
     supersedes: str = ""
 
     @property

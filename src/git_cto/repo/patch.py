@@ -129,10 +129,10 @@ def view(
             patch = found or ""
         covered = FileCoverage(path=file.name, status=status, reason=reason)
         shown.append(Shown(file, covered, patch, contents.get(file.path, "")))
-    return View(tuple(shown), summarise_coverage([one.coverage for one in shown]))
+    return View(tuple(shown), summarise_coverage([one.coverage for one in shown], max_bytes))
 
 
-def summarise_coverage(files: Iterable[FileCoverage]) -> Coverage:
+def summarise_coverage(files: Iterable[FileCoverage], budget: int = 0) -> Coverage:
     """Counts and digest over the coverage of all files; names those that are not full, as far as a record can hold."""
     listing = list(files)
     counts = {s: sum(f.status == s for f in listing) for s in ("full", "summarised", "listed", "omitted")}
@@ -143,6 +143,7 @@ def summarise_coverage(files: Iterable[FileCoverage]) -> Coverage:
         digest=digest,
         partly=tuple(partly[:RECORDED_FILES]),
         cut=max(0, len(partly) - RECORDED_FILES),
+        budget=budget,
         **counts,
     )
 

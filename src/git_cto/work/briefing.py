@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,20 @@ from git_cto.repo.runs import results
 from git_cto.work.runs import current_plan
 
 if TYPE_CHECKING:
+    from git_cto.gate.policy import Policy
     from git_cto.work.surveying import Survey
     from git_cto.work.workspace import Workspace
 
 LARGEST_CLAIM = 20_000  # characters
+_NO_UNICODE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """A change that is ready to be reviewed, except for the verification: who did what, under which plan."""
+    """A change that is ready to be reviewed, except for the verification: who did what, under which plan.
+
+    `claim` is what whoever asks says of the whole, `messages` what the commits say where policy has that sent.
+    """
 
     survey: Survey
     plan: Plan | None
@@ -37,6 +43,7 @@ class Brief:
     claim: str
     dispute: str
     uncommitted: tuple[str, ...]
+    messages: str = ""
 
 
 def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) -> Brief:
@@ -67,28 +74,38 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         raise UsageError(
             f"The ledger has no plan of the run {found.run!r}.", "git cto sync, if it was planned elsewhere"
         )
-    commands = found.policy.verify.commands
-    if commands is None:
-        commands = plan.verification.commands if plan else ()
-    if plan is None and found.policy.review.title_and_body:
-        claim = f"{claim}\n\n{_messages(workspace, found)}"
     hidden = secret_values(workspace.environ)  # the model, the artifacts and a dry run get what is said here
     return Brief(
         survey=found,
         plan=plan,
         results=done,
-        commands=commands,
-        claim=redacted(claim.strip(), hidden),
-        dispute=redacted(dispute.strip(), hidden),
+        commands=commands_for(found.policy, plan),
+        claim=_text(claim, hidden),
+        dispute=_text(dispute, hidden),
         uncommitted=uncommitted,
+        messages=messages(workspace, found) if plan is None else "",
     )
 
 
-def _messages(workspace: Workspace, found: Survey) -> str:
+def commands_for(policy: Policy, plan: Plan | None) -> tuple[str, ...]:
+    """What verification would run: the policy's commands, else the plan's."""
+    if policy.verify.commands is not None:
+        return policy.verify.commands
+    return plan.verification.commands if plan else ()
+
+
+def _text(said: str, hidden: tuple[str, ...]) -> str:
+    """What somebody said, as it is sent and recorded: what is no Unicode is replaced, secrets are gone."""
+    return redacted(_NO_UNICODE.sub("\ufffd", said).strip(), hidden)
+
+
+def messages(workspace: Workspace, found: Survey) -> str:
     """What the commits of a change say of it: claims, sent only without a plan and where policy asks for them."""
+    if not found.policy.review.title_and_body:
+        return ""
     argv = ("log", "--reverse", "--format=%s%n%n%b", "--end-of-options", found.change.head, f"^{found.change.base}")
     said = workspace.lens.run(*argv).decode("utf-8", "replace").strip()
-    return f"Commit messages of the change:\n{said[:LARGEST_CLAIM]}"
+    return redacted(f"Commit messages of the change:\n{said[:LARGEST_CLAIM]}".strip(), secret_values(workspace.environ))
 
 
 def _results(workspace: Workspace, found: Survey, plan: Plan, start: str) -> tuple[TaskResult, ...]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from git_cto.agents.base import Question
 from git_cto.answers import review_schema
 from git_cto.errors import InconclusiveError, PolicyError
+from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
 from git_cto.gate.globs import matches
 from git_cto.gate.policy import GUIDELINES, LARGEST_REQUEST
 from git_cto.gate.suspicion import name_suspicions, suspicions
 from git_cto.model import (
     CommandOutcome,
+    Digests,
     Suspicion,
 )
 from git_cto.prompts import instructions
@@ -21,7 +25,7 @@ from git_cto.repo.patch import Shown, View, view
 from git_cto.work.asking import Asker
 from git_cto.work.briefing import Brief
 from git_cto.work.planning import first
-from git_cto.work.questions import ReviewMatter, review_fence, review_prompt
+from git_cto.work.questions import Fence, ReviewMatter, review_fence, review_prompt
 
 if TYPE_CHECKING:
     from git_cto.work.surveying import Survey
@@ -45,6 +49,17 @@ class ReviewQuestion:
     marker: str  # of the prompt's data
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """Everything that a review question is made from, but who is asked. `odd` is all that looks suspicious."""
+
+    brief: Brief
+    view: View
+    outcomes: tuple[CommandOutcome, ...]
+    odd: tuple[Suspicion, ...]
+    matter: ReviewMatter
+
+
 def compose(
     workspace: Workspace,
     brief: Brief,
@@ -55,16 +70,32 @@ def compose(
     asker: Asker,
 ) -> ReviewQuestion:
     """The question for a change, with what the reviewer is shown. Raises `PolicyError` and `InconclusiveError`."""
-    found = brief.survey
+    chosen = _model(workspace, brief.survey, model, asker)
+    hard = first(
+        effort, workspace.settings.text("cto.review.effort"), brief.survey.policy.review.effort, DEFAULT_EFFORT
+    )
+    gathered = gather(workspace, brief, outcomes)
+    return worded(gathered, review_fence(gathered.matter), model=chosen, effort=hard)
+
+
+def _model(workspace: Workspace, found: Survey, named: str | None, asker: Asker) -> str:
+    """Who is asked: the first that is named by anybody, if the policy allows it."""
     policy, said = found.policy, workspace.settings
     chosen = first(
-        model, said.text("cto.review.model"), policy.review.model, asker.engine.default_model(), DEFAULT_MODEL
+        named, said.text("cto.review.model"), policy.review.model, asker.engine.default_model(), DEFAULT_MODEL
     )
     allowed = policy.review.allowed_models
     if allowed is not None and chosen not in allowed:
         raise PolicyError(
             f"The policy of {found.target.name} does not allow the model {chosen}.", f"--model {' or '.join(allowed)}"
         )
+    return chosen
+
+
+def gather(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> Gathered:
+    """What the reviewer of a change is shown and told. Raises `InconclusiveError` for what is too large."""
+    found = brief.survey
+    policy = found.policy
     shown = view(
         workspace.lens,
         found.change,
@@ -77,24 +108,27 @@ def compose(
     # What bars an approval comes first, so that harmless oddities cannot push it out of what is kept.
     odd.sort(key=lambda one: (matches(one.path, policy.review.suspicious_ok), not one.bars))
     odd = odd[:LARGEST_SUSPICION]
-    guidelines = _guidelines(workspace, found)
     matter = ReviewMatter(
         head=found.change.head,
         target=found.target,
         round=found.standing.round,
         plan=brief.plan,
-        guidelines=guidelines,
+        guidelines=_guidelines(workspace, found),
         prior=found.standing.open_findings,
         view=shown,
         results=brief.results,
-        claim=brief.claim,
+        claim="\n\n".join(filter(None, (brief.claim, brief.messages))),
         commands=outcomes,
         planned_commands=brief.commands,
         suspicions=[one for one in odd if not matches(one.path, policy.review.suspicious_ok)],
         dispute=brief.dispute,
     )
-    fence = review_fence(matter)
-    prompt = review_prompt(matter, fence)
+    return Gathered(brief=brief, view=shown, outcomes=outcomes, odd=tuple(odd), matter=matter)
+
+
+def worded(gathered: Gathered, fence: Fence, *, model: str, effort: str) -> ReviewQuestion:
+    """The question in words. The same matter behind the same fence is the same question, to the byte."""
+    prompt = review_prompt(gathered.matter, fence)
     if len(prompt) > LARGEST_REQUEST:
         raise InconclusiveError(
             f"The question has {len(prompt):,} characters, and Codex takes {LARGEST_REQUEST:,}.",
@@ -106,16 +140,29 @@ def compose(
         instructions=instructions("reviewer"),
         prompt=prompt,
         schema=review_schema(),
-        model=chosen,
-        effort=first(effort, said.text("cto.review.effort"), policy.review.effort, DEFAULT_EFFORT),
+        model=model,
+        effort=effort,
     )
     return ReviewQuestion(
-        brief=brief,
+        brief=gathered.brief,
         question=question,
-        view=shown,
-        outcomes=outcomes,
-        suspicions=tuple(odd),
+        view=gathered.view,
+        outcomes=gathered.outcomes,
+        suspicions=gathered.odd,
         marker=fence.marker,
+    )
+
+
+def rests_on(workspace: Workspace, asked: ReviewQuestion) -> Digests:
+    """Digests of what the verdict on this question rests on, except for the answer."""
+    brief, question = asked.brief, asked.question
+    return Digests(
+        plan=plan_digest(brief.plan),
+        outcomes=outcomes_digest(brief.results, asked.outcomes),
+        policy=workspace.committed_policy(brief.survey.target).digest,
+        prompt=text_digest(question.prompt),
+        schema=text_digest(msgspec.json.encode(question.schema, order="deterministic").decode()),
+        instructions=text_digest(question.instructions),
     )
 
 

@@ -68,6 +68,8 @@ def _shorter(body: VerdictRecord) -> Iterator[VerdictRecord]:
         carried=tuple(replace(one, body=one.body[:_SHORT], suggestion=None) for one in body.carried),
         suspicions=body.suspicions[:20],
         dispute=body.dispute[: 10 * _SHORT],
+        claim=body.claim[: 10 * _SHORT],
+        shortened=True,
     )
     yield body
     yield replace(
@@ -75,6 +77,7 @@ def _shorter(body: VerdictRecord) -> Iterator[VerdictRecord]:
         commands=tuple(replace(one, command=one.command[:_SHORT], output="") for one in body.commands),
         results=tuple(replace(one, summary="") for one in body.results),
         carried=tuple(replace(one, body=one.body[:80]) for one in body.carried),
+        claim="",
         review=replace(
             body.review,
             findings=tuple(replace(one, body=one.body[:_SHORT], suggestion=None) for one in body.review.findings),

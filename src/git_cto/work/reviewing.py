@@ -13,21 +13,20 @@ import msgspec
 from msgspec.structs import replace
 
 from git_cto.answers import AnswerError, check_plan, read_review
-from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
+from git_cto.gate.digests import text_digest
 from git_cto.gate.refusals import last_failure
 from git_cto.gate.rounds import in_order, standing
 from git_cto.gate.rule import Judged, judge
 from git_cto.model import (
-    Digests,
     PlanRecord,
     Review,
     Subject,
     VerdictRecord,
 )
-from git_cto.redaction import redact_answer, redacted, secret_values
+from git_cto.redaction import redact_answer, secret_values
 from git_cto.work.asking import Asked, Asker, ask
 from git_cto.work.briefing import Brief
-from git_cto.work.composing import ReviewQuestion
+from git_cto.work.composing import ReviewQuestion, rests_on
 from git_cto.work.documents import review_document
 from git_cto.work.keeping import answer_path, keep, record_fitted, reserve
 from git_cto.work.planning import engine_use
@@ -43,7 +42,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     brief = prepared.brief
     found = brief.survey
     slot, notes = reserve(workspace, found.series.slug, "review")
-    asked = ask(asker, prepared.question, _reader(brief), slot)
+    asked = ask(asker, prepared.question, reader(brief), slot)
     paths = frozenset(file.name for file in found.change.files)
     clean = redact_answer(msgspec.to_builtins(asked.value), secret_values(workspace.environ), paths)
     given = _numbered(msgspec.convert(clean, Review), len(found.standing.verdicts) + 1)
@@ -81,7 +80,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     return done
 
 
-def _reader(brief: Brief) -> Callable[[str], Review]:
+def reader(brief: Brief) -> Callable[[str], Review]:
     """Reads an answer to this question: of this head, about this plan's tasks, with a plan that still works."""
     tasks = frozenset(task.id for task in brief.plan.tasks) if brief.plan else frozenset[str]()
 
@@ -118,14 +117,7 @@ def _verdict(
         target_commit=found.target.commit,
         merge_base=found.change.base,
         coverage=prepared.view.coverage,
-        digests=Digests(
-            plan=plan_digest(brief.plan),
-            outcomes=outcomes_digest(brief.results, prepared.outcomes),
-            policy=found.policy.digest,
-            prompt=text_digest(prepared.question.prompt),
-            schema=text_digest(msgspec.json.encode(prepared.question.schema, order="deterministic").decode()),
-            answer=text_digest(asked.text),
-        ),
+        digests=replace(rests_on(workspace, prepared), answer=text_digest(asked.text)),
         engine=engine_use(asked, prepared.question),
         actor=workspace.actor(),
         time=now(),
@@ -137,7 +129,8 @@ def _verdict(
         control_paths=tuple(file.name for file in found.change.files if found.policy.gate.controls(file.text))[:50],
         tasks=len(brief.plan.tasks) if brief.plan else 0,
         marker=prepared.marker,
-        dispute=redacted(brief.dispute, secret_values(workspace.environ)),
+        dispute=brief.dispute,
+        claim=brief.claim,
         supersedes=found.standing.supersedes,
     )
 

@@ -76,11 +76,15 @@ class Workspace:
 
     def policy(self, target: Target) -> Policy:
         """The policy at the target's tip, as far as the user's settings do not narrow it."""
+        return self._narrowed(self.committed_policy(target))
+
+    def committed_policy(self, target: Target) -> Policy:
+        """The policy at the target's tip as it was committed: what records name, whoever asks where."""
         where = f"{target.name}:{POLICY_PATH}"
         text = self.text_at(target.commit, POLICY_PATH)
         if text is None and self.lens.reader.entry(target.commit, POLICY_PATH):
             raise PolicyError(f"{where} is no ordinary file.", "make it one on the target branch: no link, mode 100644")
-        return self._narrowed(read_policy(text, where))
+        return read_policy(text, where)
 
     def text_at(self, commit: str, path: str) -> str | None:
         """The text of an ordinary file (mode 100644) at a commit; None where there is none.
