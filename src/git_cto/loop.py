@@ -6,6 +6,7 @@ wherever it was stopped.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from git_cto.agents import strays
 from git_cto.agents.process import termination_unwinds
 from git_cto.errors import AbortedError, EscalatedError, UsageError
+from git_cto.model import display_path
 from git_cto.repo import worktrees
 from git_cto.repo.runs import trunk_ref
 from git_cto.work import crew as crews
@@ -227,10 +229,11 @@ def abandon(workspace: Workspace, run: Run) -> tuple[str, ...]:
     with _alone(workspace, run.id):
         prefix = trunk_ref(run.id).rsplit("/", 1)[0]
         worktrees.clear(workspace.git, run.id, prefix)
-        found = workspace.git.refs(f"{prefix}/*")
+        found = workspace.git.refs(f"{prefix}/")
         commands = "".join(f"delete {ref} {commit}\n" for ref, commit in found.items())
-        workspace.git.run("update-ref", "-m", "git cto abandon", "--stdin", data=commands.encode())
-        return tuple(ref.removeprefix("refs/heads/") for ref in found)
+        # Without following a ref that somebody made a link to another branch: that one is not the run's.
+        workspace.git.run("update-ref", "--no-deref", "-m", "git cto abandon", "--stdin", data=os.fsencode(commands))
+        return tuple(display_path(os.fsencode(ref.removeprefix("refs/heads/"))) for ref in found)
 
 
 def at_work(workspace: Workspace, run_id: str) -> AtWork | None:

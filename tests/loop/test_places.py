@@ -110,6 +110,18 @@ def test_a_target_that_moves_meanwhile_is_said_and_nothing_is_done_about_it(loop
     assert loop.resume("--json").json["behind"] == 1
 
 
+def test_a_trunk_that_was_made_a_link_to_another_branch_takes_nothing_there(loop: Loop) -> None:
+    """What is not reviewed would be on main."""
+    run = 'run=$(git for-each-ref --format="%(refname)" "refs/heads/cto/*/trunk" | cut -d/ -f4)'
+    link = 'git symbolic-ref "refs/heads/cto/$run/trunk" refs/heads/main'
+    loop.does(f'[ "$CTO_TASK" = t1 ] && {{ {run}; {link}; }}\n{WORK}')
+    before = loop.git("rev-parse", "main")
+    said = loop.run()
+    assert said.code == 0, said.text
+    assert loop.git("rev-parse", "main") == before
+    assert set(loop.files()) == {"app.py", "t1.txt", "t2.txt"}
+
+
 def test_a_conflict_with_the_target_is_said_before_the_review(loop: Loop) -> None:
     loop.does(f'[ "$CTO_TASK" = t2 ] && echo theirs > "$HOME/../go"\n{WORK}')
     loop.does(

@@ -128,6 +128,19 @@ def test_abandon_removes_branches_and_keeps_the_records(loop: Loop) -> None:
     assert loop.cto("show", run).code == 0
 
 
+def test_abandon_removes_all_branches_of_the_run_and_no_other(loop: Loop) -> None:
+    """Also what an executor has put there: a branch below one, a name of any bytes, a link to a branch of the user."""
+    loop.run("--max-tokens", "1000")
+    run, refs = loop.id, f"refs/heads/cto/{loop.id}"
+    loop.git("symbolic-ref", f"{refs}/t1", "refs/heads/main")
+    loop.git("update-ref", f"{refs}/t2/deep", "main")
+    loop.git("update-ref", "--stdin", data=b"create %s/\xff main\n" % refs.encode())
+    before = loop.git("for-each-ref", "refs/heads/main")
+    said = loop.cto("abandon", run)
+    assert said.code == 0, said.text
+    assert loop.git("for-each-ref", "refs/heads") == before
+
+
 def test_abandon_refuses_while_a_loop_is_at_work_or_a_branch_is_checked_out(loop: Loop) -> None:
     loop.does('touch "$HOME/began"; until [ -e "$HOME/go" ]; do sleep 0.01; done\n' + WORK)
     process = loop.started("Write the files")

@@ -278,6 +278,90 @@ def test_one_that_removes_its_worktree_has_failed(bench: Bench, damage: str) -> 
     assert "the worktree was removed" in result.summary
 
 
+def test_work_that_it_committed_on_the_tasks_own_branch_is_taken(bench: Bench) -> None:
+    branch = f"cto/{bench.run_id}/t1"
+    result = bench.do(f"git switch -qc {branch}; echo a > a.txt; git add -A; git commit -qm mine; echo done")
+    assert (result.outcome, bench.changed(result)) == ("done", ["a.txt"])
+    assert bench.world.git("rev-parse", branch) == result.commit
+    again = bench.do(f"git switch -q {branch}; echo b > b.txt; git add -A; git commit -qm mine; exit 1")
+    assert (again.outcome, bench.world.git("rev-parse", branch)) == ("failed", again.commit)
+    assert "+b" in bench.kept("patch")
+
+
+@pytest.mark.parametrize("damage", ["echo x > $d/HEAD", "rm $d/HEAD; mkdir $d/HEAD", "rm -rf $d"])
+def test_work_in_a_worktree_of_which_git_knows_nothing_any_more_leaves_a_patch(bench: Bench, damage: str) -> None:
+    result = bench.do(f"d=$(git rev-parse --git-dir); echo a > a.txt; {damage}; echo done")
+    assert (result.outcome, bench.changed(result)) == ("failed", [])
+    assert "+a" in bench.kept("patch")
+
+
+@pytest.mark.parametrize("damage", ["echo x > $d/index", "rm $d/index; mkdir $d/index", "touch $d/index.lock"])
+def test_work_in_a_worktree_with_a_broken_index_is_taken(bench: Bench, damage: str) -> None:
+    result = bench.do(f"d=$(git rev-parse --git-dir); echo a > a.txt; rm other.txt; {damage}; echo done")
+    assert (result.outcome, bench.changed(result)) == ("done", ["a.txt", "other.txt"])
+
+
+def test_work_goes_to_the_repository_it_came_from_wherever_its_worktree_is_made_to_point(bench: Bench) -> None:
+    """Another repository has hooks and settings of its own."""
+    turned = "d=$(git rev-parse --git-dir); git init -q --bare ../evil; realpath ../evil > $d/commondir"
+    hooked = "printf '#!/bin/sh\ntouch $HOME/ran\n' > ../evil/hooks/pre-commit; chmod +x ../evil/hooks/pre-commit"
+    result = bench.do(f"echo a > a.txt; {turned}; {hooked}; echo done")
+    shutil.rmtree(bench.home / "evil", ignore_errors=True)
+    assert (result.outcome, bench.changed(result)) == ("done", ["a.txt"])
+    assert result.seen == ("the worktree was cut off from its repository (.git was changed)",)
+    assert not Path(os.environ["HOME"], "ran").exists()
+
+
+@pytest.mark.parametrize("commit", ["git -C sub add f; git -C sub commit -qm x", "true"], ids=["with", "without"])
+def test_files_in_a_repository_of_their_own_are_not_lost_and_never_half_taken(bench: Bench, commit: str) -> None:
+    """git would take a link to a commit that nobody has, or refuse."""
+    with pytest.raises(GitError, match="sub") as caught:
+        bench.do(f"echo a > a.txt; git init -q sub; echo inner > sub/f; {commit}; echo done")
+    assert caught.value.code == "git_failed"  # which is tried again, with these words
+    assert "+inner" in bench.kept("patch")
+    assert "+a" in bench.kept("patch")
+
+
+def test_one_that_failed_is_not_tried_again_for_a_repository_that_it_left(bench: Bench) -> None:
+    result = bench.do("git init -q sub; echo inner > sub/f; exit 1")
+    assert (result.outcome, bench.changed(result)) == ("failed", [])
+    assert "+inner" in bench.kept("patch")
+
+
+def test_a_branch_that_was_made_a_link_to_another_one_takes_nothing_there(bench: Bench) -> None:
+    before = bench.world.git("rev-parse", "main")
+    ref = f"refs/heads/cto/{bench.run_id}/t1"
+    result = bench.do(f"git symbolic-ref {ref} refs/heads/main; echo a > a.txt; echo done")
+    assert bench.world.git("rev-parse", "main") == before
+    assert bench.world.git("rev-parse", ref) == result.commit
+    assert bench.world.git("symbolic-ref", "--quiet", ref, ok=False) == ""
+
+
+def test_a_branch_of_another_history_is_not_gone_on_with(bench: Bench) -> None:
+    """Its result could never be merged."""
+    alien = bench.world.git("commit-tree", "-m", "alien", "main^{tree}")
+    bench.world.git("update-ref", f"refs/heads/cto/{bench.run_id}/t1", alien)
+    result = bench.do("echo a > a.txt; echo done")
+    assert (result.outcome, bench.changed(result)) == ("done", ["a.txt"])
+
+
+def test_a_repository_that_the_environment_points_at_is_not_worked_in(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `git --git-dir=... cto run` leaves it: the worktree's own repository is meant, for us and the executor."""
+    monkeypatch.setenv("GIT_DIR", str(bench.world.path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(bench.world.path))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(bench.world.path / ".git" / "index"))
+    bench.world.write(".git/MERGE_HEAD", "of the user\n")
+    result = bench.do("echo a > a.txt; git add a.txt; git commit -qm mine; echo done")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name)
+    assert (result.outcome, bench.changed(result)) == ("done", ["a.txt"])
+    assert bench.world.git("symbolic-ref", "HEAD") == "refs/heads/main"
+    assert (bench.world.path / ".git" / "MERGE_HEAD").read_text() == "of the user\n"
+    (bench.world.path / ".git" / "MERGE_HEAD").unlink()
+
+
 def test_what_git_was_in_the_middle_of_does_not_get_into_the_commit(bench: Bench) -> None:
     unfinished = 'git merge -q --no-ff --no-commit side; touch "$(git rev-parse --git-dir)/index.lock"'
     result = bench.do(
@@ -342,11 +426,11 @@ def test_nobody_is_set_to_work_for_somebody_whom_git_does_not_know(bench: Bench,
 
 
 def test_a_branch_that_somebody_moved_meanwhile_is_left_where_they_put_it(bench: Bench) -> None:
-    there = shlex.quote(str(bench.world.path))
+    theirs = bench.world.git("commit-tree", "-p", "main", "-m", "Mine", "main^{tree}")
     with pytest.raises(GitError, match="moved by somebody else") as caught:
-        bench.do(f"echo a > a.txt; git -C {there} branch cto/{bench.run_id}/t1 main; echo done")
+        bench.do(f"echo a > a.txt; git branch cto/{bench.run_id}/t1 {theirs}; echo done")
     assert "task-001.patch" in caught.value.message
-    assert bench.world.git("rev-parse", f"cto/{bench.run_id}/t1") == bench.world.git("rev-parse", "main")
+    assert bench.world.git("rev-parse", f"cto/{bench.run_id}/t1") == theirs
 
 
 # ---- what ends it from outside ---------------------------------------------------------------------------------------

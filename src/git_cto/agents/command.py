@@ -13,6 +13,7 @@ from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivi
 from git_cto.agents.executor import Job, Work
 from git_cto.errors import UsageError
 from git_cto.redaction import secret_values
+from git_cto.repo.git import elsewhere
 
 _KEPT_LINES = 20  # of the end of its output: its summary
 _LONGEST_LINE = 400  # characters of each
@@ -20,7 +21,10 @@ _CANNOT_RUN = frozenset({126, 127})  # what a shell says of a command that it ca
 
 
 class Command:
-    """The executor. `command` is one of the user's shell; it gets their environment without any keys."""
+    """The executor. `command` is one of the user's shell.
+
+    It gets their environment without any keys, and without what points git at another repository than the worktree's.
+    """
 
     name = "command"
 
@@ -29,7 +33,7 @@ class Command:
             raise UsageError("The executor's command is empty.", '--executor command --command "CMD"')
         self._command = command
         secrets = set(secret_values(environ))
-        self._environ = {name: value for name, value in environ.items() if value not in secrets}
+        self._environ = {name: value for name, value in elsewhere(environ).items() if value not in secrets}
 
     def work(self, job: Job, folder: Path, limits: Limits, on_activity: OnActivity, stop: threading.Event) -> Work:
         """Does the job in its worktree (see `Executor`)."""

@@ -46,6 +46,11 @@ _POLITE = (
 )
 
 
+def elsewhere(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what points git at a repository, an index or an editor: for use in another folder."""
+    return {name: value for name, value in environ.items() if not name.startswith("GIT_") or name.startswith(_POLITE)}
+
+
 class Place(Struct, frozen=True, kw_only=True):
     """Where we are: absolute paths of the repository, and what kind it is."""
 
@@ -236,9 +241,14 @@ class Git:
 
     def polite_environment(self, *, prompt: bool = False) -> dict[str, str]:
         """The user's environment without variables that point git at another repository or at an editor."""
-        kept = {k: v for k, v in self._environ.items() if not k.startswith("GIT_") or k.startswith(_POLITE)}
         quiet = {} if prompt else {"GIT_TERMINAL_PROMPT": "0"}
-        return {**kept, **quiet, "GIT_EDITOR": "false", "GIT_SEQUENCE_EDITOR": "false", "LC_ALL": "C"}
+        return {
+            **elsewhere(self._environ),
+            **quiet,
+            "GIT_EDITOR": "false",
+            "GIT_SEQUENCE_EDITOR": "false",
+            "LC_ALL": "C",
+        }
 
     def open(self, *argv: str) -> subprocess.Popen[bytes]:
         """Starts plumbing that is talked to (stdin and stdout are pipes, stderr is dropped)."""

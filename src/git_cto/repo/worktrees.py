@@ -13,15 +13,16 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from git_cto.errors import ToolError
+from git_cto.repo.git import Git, discover, elsewhere
 
 if TYPE_CHECKING:
     import subprocess
-
-    from git_cto.repo.git import Git
+    from collections.abc import Mapping
 
 LOCK = ".lock"
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "checkout.workers=1")
@@ -99,30 +100,57 @@ def remove(git: Git, folder: Path) -> None:
         folder.parent.parent.rmdir()
 
 
-def settle(git: Git, folder: Path, link: bytes, start: str) -> tuple[bool, tuple[str, ...]]:
+def opened(folder: Path, environ: Mapping[str, str]) -> Git:
+    """git in a worktree of ours, whatever repository the environment points at; `ToolError` where it is none."""
+    around = elsewhere(environ)
+    git = Git(discover(str(folder), around), around)
+    place = git.place
+    if Path(place.git_dir).parent != Path(place.common_dir, "worktrees") or not _is_at(place.worktree, folder):
+        raise ToolError(f"{folder} is no worktree of its own.", f"rm -rf {folder}", code="no_worktree")
+    return git
+
+
+def _is_at(worktree: str | None, folder: Path) -> bool:
+    return worktree is not None and os.path.realpath(worktree) == os.path.realpath(folder)
+
+
+Ties = dict[Path, bytes | None]
+"""What ties a worktree to its repository: files and what they say, None where git has made none."""
+
+
+def ties(git: Git, folder: Path) -> Ties:
+    """The ties of a worktree as they are now: right after it was made."""
+    return {path: path.read_bytes() if path.is_file() else None for path in _ties(git, folder)}
+
+
+def _ties(git: Git, folder: Path) -> Iterator[Path]:
+    yield folder / ".git"
+    for name in ("commondir", "gitdir", "config.worktree"):
+        yield Path(git.place.git_dir, name)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a worktree was found: where its HEAD was, if it was `intact` (still on what it was made from), in words."""
+
+    head: str | None
+    intact: bool
+    notes: tuple[str, ...]
+
+
+def settle(git: Git, folder: Path, made: Ties, start: str) -> Settled:
     """Puts git's side of a worktree in order after somebody worked in it: detached at `start`, nothing unfinished.
 
     The files stay as they are, so that a commit holds all that changed since `start`, by whomever it was committed.
-    `git` and `link` (the content of its file `.git`) are of when it was made. Returns whether it still stood on
-    `start`, and what was done to it, in words.
+    `git` and `made` (its ties) are of when it was made.
     """
+    if not folder.is_dir():
+        return Settled(None, intact=False, notes=("the worktree was removed",))
     notes = []
-    dot_git = folder / ".git"
-    if not folder.is_dir() or not Path(git.place.git_dir, "HEAD").exists():
-        return False, ("the worktree was removed",)
-    if dot_git.is_symlink() or not dot_git.is_file() or dot_git.read_bytes() != link:
+    if _tied_again(git, made):
         notes.append("the worktree was cut off from its repository (.git was changed)")
-        if dot_git.is_dir() and not dot_git.is_symlink():
-            erase(dot_git)
-        else:
-            dot_git.unlink(missing_ok=True)
-        dot_git.write_bytes(link)
     for name in _UNFINISHED:
-        path = Path(git.place.git_dir, name)
-        if path.is_dir():
-            erase(path)
-        else:
-            path.unlink(missing_ok=True)
+        erase(Path(git.place.git_dir, name))
     head, branch = git.commit_of("HEAD"), git.head_ref()
     intact = head is not None and git.is_ancestor(start, head)
     if not intact:
@@ -131,9 +159,36 @@ def settle(git: Git, folder: Path, link: bytes, start: str) -> tuple[bool, tuple
         notes.append("it committed by itself; what it committed is part of this commit")
     if branch:
         notes.append(f"it switched to the branch {branch.removeprefix('refs/heads/')}")
-    if branch or head != start:
+    if head is None:  # git may not even take it for a repository
+        _put(Path(git.place.git_dir, "HEAD"), f"{start}\n".encode())
+    elif branch or head != start:
         git.run("update-ref", "--no-deref", "-m", "git cto run", "HEAD", start)
-    return intact, tuple(notes)
+    if git.attempt("ls-files", "--unmerged").returncode != 0:
+        erase(Path(git.place.git_dir, "index"))
+        git.run("read-tree", start)
+    return Settled(head, intact, tuple(notes))
+
+
+def _tied_again(git: Git, made: Ties) -> bool:
+    """Whether a worktree had to be tied to its repository again."""
+    Path(git.place.git_dir).mkdir(parents=True, exist_ok=True)
+    changed = {path: said for path, said in made.items() if _said(path) != said}
+    for path, said in changed.items():
+        erase(path) if said is None else _put(path, said)
+    return bool(changed)
+
+
+def _said(path: Path) -> bytes | None:
+    """What an ordinary file says; None where there is nothing; something else for whatever else is there."""
+    if path.is_symlink() or path.is_dir():
+        return b"?"
+    return path.read_bytes() if path.is_file() else None
+
+
+def _put(path: Path, content: bytes) -> None:
+    """A file with this content, whatever was there."""
+    erase(path)
+    path.write_bytes(content)
 
 
 def left_behind(git: Git, run: str) -> dict[str, Path]:

@@ -16,7 +16,6 @@ from git_cto.agents.base import Activity
 from git_cto.errors import CtoError, ToolError, UsageError
 from git_cto.model import ContinueRecord, ResultOutcome
 from git_cto.repo import worktrees
-from git_cto.repo.git import Git, discover
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref, trunk_ref
 from git_cto.work.doing import Doing, Hints, Result, do_task, finished_result, skip_task
@@ -97,14 +96,16 @@ def take_up(workspace: Workspace, run: Run) -> None:
     known = {view.task.id for view in run.tasks}
     for task, folder in worktrees.left_behind(workspace.git, run.id).items():
         with suppress(CtoError):  # the worktree is broken: what was in it was not committed
-            head = Git(discover(str(folder), workspace.environ), workspace.environ).commit_of("HEAD")
+            head = worktrees.opened(folder, workspace.environ).commit_of("HEAD")
             if head is None or task not in known:
                 continue
             found = results(workspace.lens, run.plan_record.start, head, run.id).get(task)
             ref = task_ref(run.id, task)
             tip = workspace.git.read_ref(ref)
             if found and found.commit == head != tip and found.round == run.standing.round:
-                workspace.git.run("update-ref", "-m", "git cto run", ref, head, tip or workspace.place.zero)
+                workspace.git.run(
+                    "update-ref", "--no-deref", "-m", "git cto run", ref, head, tip or workspace.place.zero
+                )
 
 
 @dataclass

@@ -6,6 +6,7 @@ beside the ledger, for a human to find. Merging into trunk is `merging`'s busine
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import suppress
@@ -20,7 +21,6 @@ from git_cto.ledger.artifacts import Slot
 from git_cto.model import ResultOutcome, Task
 from git_cto.redaction import printable, redacted, secret_values
 from git_cto.repo import worktrees
-from git_cto.repo.git import Git, discover
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref
 from git_cto.work.acting import COMMANDS, Act, Doing, Hints, act
@@ -63,8 +63,7 @@ def do_task(
     """
     workspace.actor(known=True)  # before anything is paid for: without a name nothing can be committed
     tip = workspace.git.read_ref(task_ref(run.id, view.task.id))
-    kept = tip is not None and not hints.trouble and not workspace.git.is_ancestor(tip, trunk)
-    start = tip if kept and tip else trunk
+    start = tip if tip and not hints.trouble and _goes_on(workspace, run, tip, trunk) else trunk
     slot = None if view.task.action in COMMANDS else reserve(workspace, run.id, "task")[0]
 
     def work(place: _Place) -> Result:
@@ -102,12 +101,17 @@ def skip_task(workspace: Workspace, run: Run, task: Task, trunk: str, why: str) 
 def finished_result(workspace: Workspace, run: Run, view: TaskView, trunk: str) -> Result | None:
     """The result of this round that the task's branch has and trunk has not: only its merge is missing."""
     tip = workspace.git.read_ref(task_ref(run.id, view.task.id))
-    if tip is None or workspace.git.is_ancestor(tip, trunk):
+    if tip is None or not _goes_on(workspace, run, tip, trunk):
         return None
     found = results(workspace.lens, trunk, tip, run.id).get(view.task.id)
     if found is None or found.commit != tip or found.round != run.standing.round:
         return None
     return Result(task=view.task.id, outcome=found.outcome, summary=found.summary, commit=tip)
+
+
+def _goes_on(workspace: Workspace, run: Run, tip: str, trunk: str) -> bool:
+    """Whether a task's branch has something of this run that trunk has not. Another history could never be merged."""
+    return not workspace.git.is_ancestor(tip, trunk) and workspace.git.is_ancestor(run.plan_record.start, tip)
 
 
 def _in_worktree(
@@ -125,7 +129,7 @@ def _in_worktree(
     place = _Place(workspace, folder, start)
     try:
         result = work(place)
-        _move(workspace, task_ref(run.id, task.id), result.commit, tip)
+        _move(workspace, task_ref(run.id, task.id), result.commit, place.taken_in(task_ref(run.id, task.id)) or tip)
     except BaseException as error:
         lost = place.keep_patch(slot, None)
         if lost and isinstance(error, GitError):
@@ -138,7 +142,9 @@ def _in_worktree(
 
 
 def _move(workspace: Workspace, ref: str, commit: str, tip: str | None) -> None:
-    moved = workspace.git.attempt("update-ref", "-m", "git cto run", ref, commit, tip or workspace.place.zero)
+    moved = workspace.git.attempt(
+        "update-ref", "--no-deref", "-m", "git cto run", ref, commit, tip or workspace.place.zero
+    )
     if moved.returncode != 0:
         branch = ref.removeprefix("refs/heads/")
         said = moved.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -156,25 +162,56 @@ class _Place:
         self.folder = folder
         self.start = start
         self._workspace = workspace
+        self._reached: str | None = None  # the last commit of whoever worked here
         self._open()
 
     def _open(self) -> None:
-        self.git = Git(discover(str(self.folder), self._workspace.environ), self._workspace.environ)
-        self._link = (self.folder / ".git").read_bytes()
+        self.git = worktrees.opened(self.folder, self._workspace.environ)
+        self._ties = worktrees.ties(self.git, self.folder)
 
-    def settle(self) -> tuple[bool, tuple[str, ...]]:
+    def taken_in(self, ref: str) -> str | None:
+        """Where a branch stands now, if all of it is part of what was done here: the executor has moved it itself."""
+        tip = self._workspace.git.read_ref(ref)
+        return tip if tip and self._reached and self.git.is_ancestor(tip, self._reached) else None
+
+    def settle(self) -> worktrees.Settled:
         """Puts git's side of the worktree in order (see `worktrees.settle`)."""
-        return worktrees.settle(self.git, self.folder, self._link, self.start)
+        found = worktrees.settle(self.git, self.folder, self._ties, self.start)
+        self._reached = self._reached or found.head
+        return found
 
     def renew(self) -> None:
         """Makes the worktree again, as it was at first."""
         worktrees.add(self._workspace.git, self.folder, self.start)
         self._open()
 
-    def tree(self) -> str:
-        """The tree that a commit of everything would have."""
+    def tree(self, *, anyhow: bool) -> str:
+        """The tree that a commit of everything would have.
+
+        A repository within the worktree is a `GitError`, unless its files are to be had `anyhow`: it is none then.
+        """
+        try:
+            return self._tree()
+        except GitError:
+            if not anyhow:
+                raise
+        for folder, folders, files in os.walk(self.folder):
+            if ".git" in (*folders, *files) and Path(folder) != self.folder:
+                worktrees.erase(Path(folder, ".git"))
+        return self._tree()
+
+    def _tree(self) -> str:
         with Repository(self.git) as repository:
-            return repository.pending_tree()
+            tree = repository.pending_tree()
+        said = self.git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", self.start, tree)
+        words = said.decode("utf-8", "surrogateescape").split("\0")
+        changes = dict(zip(words[1::2], words[::2], strict=False))
+        inner = [path for path, line in changes.items() if line.split()[1] == "160000" != line.split()[0][1:]]
+        if inner and ".gitmodules" not in changes:
+            raise GitError(
+                f"{_some(inner)} is a repository of its own: git would take none of its files.", "git status"
+            )
+        return tree
 
     def changed(self, tree: str) -> tuple[str, ...]:
         """Paths in which a tree differs from the start."""
@@ -198,7 +235,7 @@ class _Place:
         with suppress(CtoError, OSError), tempfile.TemporaryDirectory(prefix="git-cto-patch-") as folder:
             if tree is None:
                 self.settle()
-                tree = self.tree()
+                tree = self.tree(anyhow=True)
             patch = Path(folder, "patch")
             self.git.run("diff-tree", "-r", "-p", "--binary", f"--output={patch}", self.start, tree)
             if patch.stat().st_size == 0:
@@ -227,18 +264,18 @@ class _Seen:
 
 def _seen(workspace: Workspace, place: _Place, task: Task, done: Act) -> _Seen:
     """What git sees beside what was said. A claim of success is none where nothing changed."""
-    intact, notes = place.settle()
+    found = place.settle()
     said = _clean(workspace, done.said)
-    tree = place.tree() if intact else None
+    taken = done.outcome == "done" and task.action != "verify"
+    tree = place.tree(anyhow=not taken) if found.intact else None
     paths = place.changed(tree) if tree else ()
-    notes = (*notes, *_notes(place, task, done, paths))
+    notes = (*found.notes, *_notes(place, task, done, paths))
     outcome: ResultOutcome = done.outcome
-    if done.outcome == "done" and not intact:
+    if done.outcome == "done" and not found.intact:
         outcome, said = "failed", f"{notes[0]}.\n\nIt said: {said}"
     elif done.outcome == "done" and done.work and not paths:
         outcome, said = "failed", f"nothing was changed, though success was claimed.\n\nIt said: {said}"
-    taken = outcome == "done" and task.action != "verify"
-    return _Seen(outcome=outcome, said=said, notes=notes, tree=tree, taken=taken)
+    return _Seen(outcome=outcome, said=said, notes=notes, tree=tree, taken=taken and outcome == "done")
 
 
 def _notes(place: _Place, task: Task, done: Act, paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def start(workspace: Workspace, repository: Repository, run: Run, task_id: str) 
         _refuse_overwriting(repository, here, *([tip] if tip else []), *([trunk] if forward or not tip else []))
     with repository.returning():
         if tip is None:
-            workspace.git.run("update-ref", "-m", "git cto start", ref, trunk, workspace.place.zero)
+            workspace.git.run("update-ref", "--no-deref", "-m", "git cto start", ref, trunk, workspace.place.zero)
         repository.switch(ref)
         if forward:
             repository.fast_forward(trunk)

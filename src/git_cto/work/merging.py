@@ -35,7 +35,7 @@ def merge_into_trunk(workspace: Workspace, run: str, task: str, trunk: str, resu
     if made.returncode != 0:
         raise git_error(("commit-tree",), made.returncode, made.stderr)
     commit = made.stdout.decode().strip()
-    moved = git.attempt("update-ref", "-m", f"git cto: {message}", trunk_ref(run), commit, trunk)
+    moved = git.attempt("update-ref", "--no-deref", "-m", f"git cto: {message}", trunk_ref(run), commit, trunk)
     if moved.returncode != 0:
         raise GitError(
             f"cto/{run}/{TRUNK} was moved by somebody else meanwhile; the result of {task} is on its own branch.",
