@@ -32,7 +32,7 @@ class Lens(Git):
 
     def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
         super().__init__(place, environ)
-        self._home = _private_folder(environ)
+        self._home = private_folder(environ, "lens")
         for folder in ("refs", "objects"):
             os.mkdir(os.path.join(self._home, folder))
         _write(os.path.join(self._home, "HEAD"), "ref: refs/heads/none\n")
@@ -47,7 +47,7 @@ class Lens(Git):
         self._env["GIT_ATTR_NOSYSTEM"] = "1"
         self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never", *_SMALL]
         self._stack = contextlib.ExitStack()
-        self._stack.callback(_remove, self._home)
+        self._stack.callback(remove_folder, self._home)
 
     @cached_property
     def reader(self) -> Objects:
@@ -98,19 +98,19 @@ class Lens(Git):
         self._stack.__exit__(kind, error, trace)
 
 
-def _private_folder(environ: Mapping[str, str]) -> str:
+def private_folder(environ: Mapping[str, str], what: str) -> str:
     """A new empty folder that only this user can enter."""
-    path = os.path.join(environ.get("TMPDIR") or "/tmp", f"git-cto-lens-{os.urandom(8).hex()}")  # noqa: S108 -- new
+    path = os.path.join(environ.get("TMPDIR") or "/tmp", f"git-cto-{what}-{os.urandom(8).hex()}")  # noqa: S108 -- new
     try:
         os.mkdir(path, 0o700)
     except OSError:
         import tempfile  # noqa: PLC0415 -- start-up: it knows more places, and costs as much as all of this module
 
-        return tempfile.mkdtemp(prefix="git-cto-lens-")
+        return tempfile.mkdtemp(prefix=f"git-cto-{what}-")
     return path
 
 
-def _remove(folder: str) -> None:
+def remove_folder(folder: str) -> None:
     """Removes a folder of ours, as far as that is possible."""
     for above, folders, files in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):

@@ -1,0 +1,153 @@
+"""Whose signatures on a record count: each is read, looked up among the signers, and checked by ssh-keygen.
+
+What was not signed for us by a listed key costs no process, and what anybody could add to the notes cannot cost more
+than a fixed number of them. What is not found good is not trusted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from git_cto.ledger.records import PAYLOAD_TYPE
+from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Allowed
+from git_cto.ledger.sshsig import NAMESPACE, armoured, fingerprint, key_words, read_signature
+from git_cto.model import Signer
+from git_cto.repo.ssh_keygen import Check, check_all, revoked_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from git_cto.ledger.signers import Signers
+    from git_cto.model import Record, Signature
+    from git_cto.repo.ssh_keygen import Checked
+
+MOST_CHECKS = 64  # signatures that ssh-keygen is asked about for one set of records
+
+
+def pre_authentication(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """The bytes that DSSE signs: the payload and its type, each after its length."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+class _Candidate(Struct, frozen=True):
+    """A signature that may be good: by a key that a line allows, which is not revoked and has not expired."""
+
+    record: str
+    line: Allowed
+    check: Check
+
+
+class _Doubt(Struct, frozen=True, order=True):
+    """Why a signature does not count; the one that came closest says it best."""
+
+    nearness: int
+    words: str
+
+
+def trusted(
+    records: Sequence[Record], signers: Signers, at: str, environ: Mapping[str, str], *, most: int = MOST_CHECKS
+) -> list[Record]:
+    """The same records with their signers, as of `at` (YYYYMMDDHHMMSS, UTC), and why there are none where there are.
+
+    Those that matter most stand first: beyond `most` checks nothing is trusted any more.
+    """
+    doubts: dict[str, list[_Doubt]] = {record.id: [] for record in records}
+    queues: list[list[_Candidate]] = []
+    for record in records:
+        queues += _candidates(record, signers, at, doubts[record.id])
+    good: dict[str, list[Signer]] = {record.id: [] for record in records}
+    left = most
+    while queues:
+        asked, queues = queues[:left], queues[left:]
+        if not asked:
+            for queue in queues:
+                doubts[queue[0].record].append(_Doubt(9, "there are too many signatures to check them all"))
+            break
+        left -= len(asked)
+        again = []
+        checked = check_all([queue[0].check for queue in asked], at, environ)
+        for queue, one in zip(asked, checked, strict=True):
+            first, rest = queue[0], queue[1:]
+            if one.good:
+                good[first.record].append(_signer(first.line, signers))
+            else:
+                doubts[first.record].append(_failed(first, one, signers, environ))
+                again += [rest] if rest else []
+        queues += again
+    return [
+        replace(one, signers=tuple(good[one.id]), doubt="" if good[one.id] else _nearest(doubts[one.id]))
+        for one in records
+    ]
+
+
+def _candidates(record: Record, signers: Signers, at: str, doubts: list[_Doubt]) -> list[list[_Candidate]]:
+    """What has to be checked, by key: of several signatures by one key the first good one is enough."""
+    by_key: dict[bytes, list[_Candidate]] = {}
+    for signature in record.signatures:
+        found = _looked_up(signature, signers, at)
+        if isinstance(found, _Doubt):
+            doubts.append(found)
+            continue
+        check = Check(
+            allowed=found.line,
+            principal=found.principals[0],
+            namespace=NAMESPACE,
+            signature=armoured(signature.sig),
+            message=pre_authentication(record.payload),
+            revoked=signers.revoked,
+        )
+        by_key.setdefault(found.key, []).append(_Candidate(record.id, found, check))
+    return list(by_key.values())
+
+
+def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | _Doubt:
+    """The line that allows a signature's key, or why none does. No process is started for that."""
+    try:
+        said = read_signature(signature.sig)
+    except ValueError as error:
+        return _Doubt(1, f"one signature cannot be read: {error}")
+    if said.namespace != NAMESPACE.encode():
+        return _Doubt(2, f"it was signed for {said.namespace.decode('utf-8', 'replace')[:60]!a}, not for git-cto")
+    if signers.fault:
+        return _Doubt(3, signers.fault.rstrip("."))
+    lines = signers.lines(said.public_key)
+    if not lines:
+        return _Doubt(4, _unlisted(said.public_key, signers))
+    if said.public_key in signers.revoked_keys:
+        return _Doubt(8, f"the key of {lines[0].principals[0]} was revoked")
+    valid = [line for line in lines if not line.doubt(at)]
+    return valid[0] if valid else _Doubt(7, lines[0].doubt(at))
+
+
+def _unlisted(key: bytes, signers: Signers) -> str:
+    if signers.missing:
+        return f"the target has no {SIGNERS_PATH}"
+    for one in signers.ignored:
+        if one.key == key:
+            return f"line {one.number} of {SIGNERS_PATH} does not count: {one.why}"
+    return f"the key {fingerprint(key)} is not in {SIGNERS_PATH} of the target"
+
+
+def _failed(first: _Candidate, checked: Checked, signers: Signers, environ: Mapping[str, str]) -> _Doubt:
+    who = first.line.principals[0]
+    if "incorrect signature" in checked.said:
+        return _Doubt(6, f"the signature by {who} does not fit the record")
+    if signers.revoked is not None:
+        revoked = revoked_by(signers.revoked, key_words(first.line.key), environ)
+        if revoked is None:
+            return _Doubt(8, f"{REVOKED_PATH} cannot be read, so no signature counts")
+        if revoked:
+            return _Doubt(8, f"the key of {who} was revoked")
+    return _Doubt(5, f"ssh-keygen refused the signature by {who}: {checked.said.rstrip('.')}")
+
+
+def _nearest(doubts: Iterable[_Doubt]) -> str:
+    return max(doubts, default=_Doubt(0, "it is not signed")).words
+
+
+def _signer(line: Allowed, signers: Signers) -> Signer:
+    return Signer(principal=line.principals[0], key=fingerprint(line.key), aliases=signers.names(line.key))

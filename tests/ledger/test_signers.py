@@ -1,0 +1,202 @@
+"""Only lines without any doubt count: a plain name, a key, our namespace. Of every other one it is said why not."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from git_cto.ledger.signers import KRL_MAGIC, LARGEST_LIST, Allowed, Signers, read_signers
+from git_cto.ledger.sshsig import NAMESPACE
+from tests.gate.values import quick
+
+OURS = f'namespaces="{NAMESPACE}"'
+
+
+def key_of(letter: str, kind: str = "ssh-ed25519") -> str:
+    parts = (kind.encode(), letter.encode() * 32)
+    return f"{kind} " + base64.b64encode(b"".join(struct.pack(">I", len(one)) + one for one in parts)).decode()
+
+
+ADAS, BENS = key_of("a"), key_of("b")
+
+
+def read(line: str) -> Signers:
+    return read_signers(line, None)
+
+
+def counts(line: str) -> Allowed:
+    found = read(line)
+    assert not found.ignored, found.ignored
+    (one,) = found.allowed
+    return one
+
+
+def why(line: str) -> str:
+    found = read(line)
+    assert not found.allowed
+    (one,) = found.ignored
+    return one.why
+
+
+def test_a_line_names_who_may_sign_with_which_key() -> None:
+    one = counts(f"ada@example.org {OURS} {ADAS} Ada's laptop")
+    assert one.principals == ("ada@example.org",)
+    assert (one.number, one.after, one.before) == (1, "", "")
+    assert one.line == f'ada@example.org namespaces="git-cto.verdict.v1" {ADAS}'
+
+
+def test_a_line_may_name_somebody_twice() -> None:
+    found = read(f"ada@example.org,ada@home {OURS} {ADAS}\nben@example.org {OURS} {BENS}\nlovelace {OURS} {ADAS}\n")
+    key = found.allowed[0].key
+    assert found.names(key) == ("ada@example.org", "ada@home", "lovelace")
+    assert [one.number for one in found.lines(key)] == [1, 3]
+    assert found.lines(b"other") == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        f'namespaces="git,{NAMESPACE}"',
+        f'namespaces="{NAMESPACE},file"',
+        f'NAMESPACES="{NAMESPACE}"',
+        f'valid-after="20200101",{OURS}',
+    ],
+)
+def test_our_namespace_may_be_one_of_several(options: str) -> None:
+    assert counts(f"ada {options} {ADAS}").line.endswith(f'namespaces="{NAMESPACE}" {ADAS}') or "valid-after" in options
+
+
+def test_times_are_utc_with_and_without_a_zone() -> None:
+    one = counts(f'ada {OURS},valid-after="20260101",valid-before="202612311830Z" {ADAS}')
+    assert (one.after, one.before) == ("20260101000000", "20261231183000")
+    assert 'valid-after="20260101000000",valid-before="20261231183000"' in one.line
+    assert one.doubt("20260101000000") == one.doubt("20261231183000") == ""
+    assert one.doubt("20251231235959") == "the key of ada is valid from 2026-01-01 on only"
+    assert one.doubt("20261231183001") == "the key of ada expired on 2026-12-31"
+
+
+def test_blank_lines_and_remarks_say_nothing() -> None:
+    found = read(f"# who may sign\n\n  \t\n  # ada\r\n\tada\t{OURS}\t{ADAS}\r\n")
+    assert [one.principals for one in found.allowed] == [("ada",)]
+    assert found.ignored == ()
+
+
+@pytest.mark.parametrize(
+    "line, because",
+    [
+        (f"ada {ADAS}", "lacks namespaces"),
+        (f'ada namespaces="git" {ADAS}', "lacks namespaces"),
+        (f'ada namespaces="*" {ADAS}', "lacks namespaces"),
+        (f'ada namespaces="git-cto.*" {ADAS}', "lacks namespaces"),
+        (f'ada namespaces="git-cto.verdict.v10" {ADAS}', "lacks namespaces"),
+        (f'ada namespaces="{NAMESPACE},!{NAMESPACE}" {ADAS}', "lacks namespaces"),
+        (f'ada namespaces="" {ADAS}', "lacks namespaces"),
+        (f"ada namespaces {ADAS}", "lacks namespaces"),
+        (f'ada valid-before="20300101" {ADAS}', "lacks namespaces"),
+        (f"* {OURS} {ADAS}", "wildcard"),
+        (f"*@example.org {OURS} {ADAS}", "wildcard"),
+        (f"ad? {OURS} {ADAS}", "wildcard"),
+        (f"!ada {OURS} {ADAS}", "wildcard"),
+        (f"ada,!ben {OURS} {ADAS}", "wildcard"),
+        (f"ada,*@x {OURS} {ADAS}", "wildcard"),
+        (f"ada, {OURS} {ADAS}", "name cannot be read"),
+        (f",ada {OURS} {ADAS}", "name cannot be read"),
+        (f'"ada" {OURS} {ADAS}', "name cannot be read"),
+        (f"a\u202eda {OURS} {ADAS}", "name cannot be read"),
+        (f"a\x07da {OURS} {ADAS}", "name cannot be read"),
+        (f"ada cert-authority,{OURS} {ADAS}", "cert-authority"),
+        (f"ada {OURS},cert-authority {ADAS}", "cert-authority"),
+        (f"ada {OURS},{OURS} {ADAS}", "stands twice"),
+        (f'ada {OURS},valid-before="20300101",valid-before="20400101" {ADAS}', "stands twice"),
+        (f"ada {OURS},touch-required {ADAS}", "option touch-required is not known"),
+        (f'ada {OURS},valid-before="tomorrow" {ADAS}', "times is none"),
+        (f'ada {OURS},valid-before="20301301" {ADAS}', "times is none"),
+        (f'ada {OURS},valid-before="203001" {ADAS}', "times is none"),
+        (f'ada {OURS},valid-before="20300101ZZ" {ADAS}', "times is none"),
+        (f'ada {OURS},valid-after="19700101" {ADAS}', "times is none"),
+        (f"ada {OURS}, {ADAS}", "cannot be read"),
+        (f"ada {OURS} {OURS} {ADAS}", "key cannot be read"),
+        (f"ada {OURS}", "cannot be read"),
+        ("ada", "cannot be read"),
+        (f"ada {OURS} ssh-ed25519", "key cannot be read"),
+        (f"ada {OURS} ssh-ed25519 AAAA", "key cannot be read"),
+        (f"ada {OURS} ssh-rsa {ADAS.split()[1]}", "key cannot be read"),
+        (f"ada {OURS} {ADAS[:-3]}!", "key cannot be read"),
+        (f"ada {OURS} {key_of('c', 'ssh-ed25519-cert-v01@openssh.com')}", "certificates"),
+        (f"{ADAS}", "cannot be read"),
+    ],
+)
+def test_a_line_that_leaves_any_doubt_does_not_count(line: str, because: str) -> None:
+    assert because in why(line)
+
+
+def test_a_line_that_does_not_count_takes_no_other_with_it() -> None:
+    found = read(f"junk\nada {OURS} {ADAS}\n* {OURS} {BENS}\n")
+    assert [one.number for one in found.allowed] == [2]
+    assert [one.number for one in found.ignored] == [1, 3]
+    assert found.ignored[1].key == counts(f"ben {OURS} {BENS}").key
+
+
+def test_without_a_list_nobody_may_sign() -> None:
+    found = read_signers(None, None)
+    assert found.missing
+    assert found.allowed == ()
+    assert not read_signers("", None).missing
+
+
+def test_revoked_keys_are_public_keys_one_a_line() -> None:
+    found = read_signers(f"ada {OURS} {ADAS}", f"# left the team\n\n{ADAS} ada\n{BENS}\n".encode())
+    assert found.fault == ""
+    assert found.allowed[0].key in found.revoked_keys
+    assert len(found.revoked_keys) == 2
+    assert found.revoked is None
+
+
+def test_a_key_revocation_list_is_left_to_ssh_keygen() -> None:
+    found = read_signers(f"ada {OURS} {ADAS}", KRL_MAGIC + b"rest")
+    assert (found.revoked, found.revoked_keys, found.fault) == (KRL_MAGIC + b"rest", frozenset(), "")
+    assert read_signers("", b"").revoked is None
+
+
+@pytest.mark.parametrize(
+    "revoked",
+    [
+        b"junk",
+        f"{ADAS}\njunk\n".encode(),
+        f"ada {ADAS}".encode(),
+        f"{OURS} {ADAS}".encode(),
+        b"SSHKRL\n",
+        b"\xff\xfe",
+        b"ssh-ed25519 AAAA",
+        b"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+    ],
+)
+def test_where_the_revoked_keys_cannot_be_read_nobody_may_sign(revoked: bytes) -> None:
+    found = read_signers(f"ada {OURS} {ADAS}", revoked)
+    assert "so no signature counts" in found.fault
+
+
+def test_files_beyond_any_use_are_refused() -> None:
+    assert "too large" in read_signers("#" * (LARGEST_LIST + 1), None).fault
+    assert "too large" in read_signers("", b"#" * (LARGEST_LIST + 1)).fault
+
+
+@quick
+@given(st.text(max_size=200), st.binary(max_size=100))
+def test_no_text_makes_a_reader_raise_or_count_anybody(text: str, revoked: bytes) -> None:
+    assert read_signers(text, revoked).allowed == ()
+
+
+@quick
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_whatever_stands_around_a_key_the_line_for_ssh_keygen_is_plain(names: str, options: str, comment: str) -> None:
+    for line in (f"{names} {OURS} {ADAS} {comment}", f"ada {OURS}{options} {ADAS}"):
+        for one in read(line).allowed:
+            assert one.line.isprintable()
+            assert one.line.split(" ")[1].startswith(f'namespaces="{NAMESPACE}"')
+            assert len(one.line.split(" ")) == 4
+            assert not set("*?!\"'") & set(one.line.split(" ")[0].replace("'", ""))
