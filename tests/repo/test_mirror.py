@@ -78,10 +78,10 @@ def test_only_what_the_change_takes_is_fetched_and_then_nothing_is_missing(serve
     with mirrored(served, tmp_path) as mirror:
         target, head = mirror.fetch(REFS)
         assert (objects(mirror, "commit"), objects(mirror, "tree"), objects(mirror, "blob")) == (13, 0, 0)
-        mirror.bring(target, head)
-        assert objects(mirror, "blob") == 3  # one before and after, one new
-        mirror.bring_files(target, ["app.py", "no/such/file", "src"])
-        assert objects(mirror, "blob") == 4
+        mirror.bring(target, head, ["app.py", "no/such/file", "src"])
+        assert objects(mirror, "blob") == 4  # one before and after, one new, app.py
+        mirror.bring_files(target, ["src/part2/file2.py"])
+        assert objects(mirror, "blob") == 5
         served.status = 500
         assert "+number = 2" in shown(mirror, target, head)
         assert "+new = True" in shown(mirror, target, head)
@@ -143,7 +143,7 @@ def test_two_merge_bases_are_left_to_whoever_asks_for_the_change(
         target, head = mirror.fetch(REFS)
         assert mirror.merge_base(target, head) is None
         mirror.bring(target, head)
-        assert objects(mirror, "tree") == 0
+        assert objects(mirror, "blob") == 0
 
 
 # ---- the token

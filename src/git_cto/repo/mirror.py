@@ -101,17 +101,20 @@ class Mirror:
         found = self.git.refs(*refs.values())
         return tuple(found[ours] for ours in refs.values())
 
-    def bring(self, target: str, head: str) -> None:
+    def bring(self, target: str, head: str, files: Iterable[str] = ()) -> None:
         """Fetches what telling the change from commit `target` to commit `head` takes: folders, and the change's files.
 
-        Where there is no one merge base nothing is fetched: whoever asks what the change is will hear of it.
+        With them come `files` of the target, as far as it has them. Where there is no one merge base only these:
+        whoever asks what the change is will hear of it.
         """
         base = self.merge_base(target, head)
+        self.bring_trees(target, *((base, head) if base else ()))
+        wanted = self._files(target, files)
         if base is None:
+            self.bring_objects(wanted)
             return
-        self.bring_trees(base, target, head)
         change = identify(self.lens, base, head)
-        self.bring_objects(blobs_needed(self.lens, change, target, renamed=False))
+        self.bring_objects([*wanted, *sorted(blobs_needed(self.lens, change, target, renamed=False))])
         if base == target:
             return
         try:
@@ -132,11 +135,14 @@ class Mirror:
             bodies = [objects.read(commit) for commit in dict.fromkeys(commits)]
         self.bring_objects(_tree(found[1]) for found in bodies if found and found[0].type == "commit")
 
-    def bring_files(self, commit: str, paths: Iterable[str]) -> None:
+    def bring_files(self, commit: str, files: Iterable[str]) -> None:
         """Fetches these files of a commit whose folders are here, as far as it has them."""
+        self.bring_objects(self._files(commit, files))
+
+    def _files(self, commit: str, files: Iterable[str]) -> list[str]:
         with self.lens.objects() as objects:
-            entries = [objects.entry(commit, path) for path in paths]
-        self.bring_objects(oid for mode, oid in filter(None, entries) if mode.startswith("100"))
+            entries = [objects.entry(commit, path) for path in files]
+        return [oid for mode, oid in filter(None, entries) if mode.startswith("100")]
 
     def bring_objects(self, oids: Iterable[str]) -> None:
         """Fetches these objects, as far as they are not here; a folder comes with all folders in it, and no file."""
