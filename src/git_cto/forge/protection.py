@@ -120,7 +120,7 @@ class Protection(Struct, frozen=True):
     def of(self, branch: str) -> Rules:
         """All of it that the token may see."""
         short = branch.removeprefix("refs/heads/")
-        name = quote(short, safe="/")
+        name = quote(short, safe="")
         asked = self.asked(f"read what protects {short}", "contents: read")
         seen = self.line.get(asked, f"{self.where}/branches/{name}", _Branch)
         rules = [r for page in self.line.pages(asked, f"{self.where}/rules/branches/{name}", list[_Rule]) for r in page]
