@@ -1,12 +1,17 @@
-"""The user's own settings: `git config cto.*`. They may narrow a policy, never widen it; unknown keys are errors."""
+"""The user's own settings: `git config cto.*`. They may narrow a policy, never widen it; unknown keys are errors.
+
+What a user says of models, here or on the command line, is checked here, too.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from git_cto.errors import PolicyError
+from git_cto.errors import PolicyError, UsageError
+from git_cto.model import ENGINE_WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +32,11 @@ KNOWN = {
 }
 
 
+_ENGINE_WORDS = ("cto.plan.model", "cto.plan.effort", "cto.review.model", "cto.review.effort")
+
+
 class Settings(Struct, frozen=True):
-    """The values of `git config cto.*`, checked for unknown names."""
+    """The values of `git config cto.*`, checked for unknown names, models and efforts."""
 
     values: Mapping[str, str]
 
@@ -48,6 +56,19 @@ class Settings(Struct, frozen=True):
         return int(said)
 
 
+def engine_word(said: str | None, where: str) -> str | None:
+    """The same model or effort, None where there is none; raises `UsageError` for what cannot be one.
+
+    Any word is passed on, so that models and efforts of later need no later git-cto; `where` it was said is for people.
+    """
+    if said and not re.match(ENGINE_WORD, said):
+        raise UsageError(
+            f"{where} says {said!r}, which is no name of a model or an effort.",
+            "letters, digits and . _ - : / @ [ ], beginning with a letter or a digit: gpt-5.4, high",
+        )
+    return said or None
+
+
 def read_settings(values: Mapping[str, str]) -> Settings:
     """The settings in `values` (names as git prints them, beginning with `cto.`)."""
     for name in values:
@@ -56,4 +77,6 @@ def read_settings(values: Mapping[str, str]) -> Settings:
 
             near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.0)[0]
             raise PolicyError(f"git config knows no key {name} of git-cto.", f"did you mean {near}? git config --list")
+    for name in _ENGINE_WORDS:
+        engine_word(values.get(name), f"git config {name}")
     return Settings(values)

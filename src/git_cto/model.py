@@ -22,6 +22,8 @@ ResultOutcome = Literal["done", "blocked", "failed"]
 CoverageStatus = Literal["full", "summarised", "listed", "omitted"]
 
 TRUNK = "trunk"
+# A model or an effort goes to an engine as an argument: no option, nothing unprintable.
+ENGINE_WORD = r"^[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*\Z"
 TASK_ID = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 

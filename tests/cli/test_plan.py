@@ -173,6 +173,14 @@ def test_model_and_effort_the_nearest_word_wins(world: World) -> None:
     assert real.json["engine"]["model"] == "gpt-5-mini"
 
 
+@pytest.mark.parametrize("option", ["--model", "--effort"])
+def test_what_is_no_model_and_no_effort_is_a_usage_error(world: World, option: str) -> None:
+    for verb in ("plan", "review"):
+        said = world.cto(verb, "x", f"{option}=--yolo")
+        assert said.code == 2
+        assert said.err.startswith(f"{option} says '--yolo', which is no name of a model or an effort.\nNext: ")
+
+
 # ---- --dry-run
 
 

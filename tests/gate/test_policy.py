@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_cto.config import KNOWN, read_settings
-from git_cto.errors import ExitCode, PolicyError
+from git_cto.errors import ExitCode, PolicyError, UsageError
 from git_cto.gate.policy import (
     DEFAULT_CONTROL_PATHS,
     DEFAULT_SUMMARISED,
@@ -197,6 +197,15 @@ def test_a_number_is_a_whole_one_above_zero(said: str) -> None:
 
 def test_a_number_is_read() -> None:
     assert read_settings({"cto.timeout": "900"}).number("cto.timeout") == 900
+
+
+@pytest.mark.parametrize("key", ["cto.plan.model", "cto.plan.effort", "cto.review.model", "cto.review.effort"])
+@pytest.mark.parametrize("said", ["gpt 5", "--yolo", "-m", "gpt\n5", "..", "gpt-5;id"])
+def test_a_model_or_an_effort_is_one_word_and_no_option(key: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_settings({key: said})
+    assert caught.value.message.startswith(f"git config {key} says {said!r}")
+    assert read_settings({key: "gpt-5.3-codex[1m]"}).text(key) == "gpt-5.3-codex[1m]"
 
 
 def test_names_are_as_git_prints_them() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from git_cto.config import engine_word
+
 if TYPE_CHECKING:
     from git_cto.cli.shell import Shell
     from git_cto.work.asking import Asker
@@ -18,11 +20,20 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., object])
 
 
+def engine_option(name: str, metavar: str, text: str) -> Callable[[F], F]:
+    """An option that names a model or an effort; what cannot be one is a usage error."""
+
+    def checked(_context: click.Context, _option: click.Parameter, said: str | None) -> str | None:
+        return engine_word(said, name)
+
+    return click.option(name, metavar=metavar, help=text, callback=checked)
+
+
 def engine_options(function: F) -> F:
     """`--model`, `--effort`, `--timeout`, `--idle-timeout`, `--dry-run`."""
     options = [
-        click.option("--model", metavar="M", help="Model, passed on as it is, e.g. gpt-5-mini."),
-        click.option("--effort", metavar="E", help="Reasoning effort: low, medium, high, ... (default: high)."),
+        engine_option("--model", "M", "Model, passed on as it is, e.g. gpt-5-mini."),
+        engine_option("--effort", "E", "Reasoning effort: low, medium, high, ... (default: high)."),
         click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call may take."),
         click.option("--idle-timeout", type=click.FloatRange(min=1), help="Seconds that Codex may be silent."),
         click.option("--dry-run", is_flag=True, help="Show the command line and the prompt; call nothing."),

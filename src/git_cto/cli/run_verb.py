@@ -11,7 +11,7 @@ import click
 from git_cto.agents.claude import Claude
 from git_cto.agents.command import Command
 from git_cto.agents.executor import DEFAULT_TOOLS
-from git_cto.cli.asking import codex_asker
+from git_cto.cli.asking import codex_asker, engine_option
 from git_cto.cli.run_options import Options
 from git_cto.cli.run_talk import asking, permission, told
 from git_cto.cli.shell import Shell, text_argument, verb
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(1, 16), default=1, show_default=True, help="Tasks done at the same time.")
 @click.option("--executor", type=click.Choice(["claude", "command", "manual"]), default="claude", show_default=True)
 @click.option("--command", "program", metavar="CMD", help="With --executor command: reads the task on stdin.")
-@click.option("--executor-model", metavar="M", help="Model of the executor, passed on as it is.")
-@click.option("--fallback-model", metavar="M", help="What Claude Code takes when its model is overloaded.")
-@click.option("--executor-effort", metavar="E", help="Effort of the executor.")
+@engine_option("--executor-model", "M", "Model of the executor, passed on as it is.")
+@engine_option("--fallback-model", "M", "What Claude Code takes when its model is overloaded.")
+@engine_option("--executor-effort", "E", "Effort of the executor.")
 @click.option("--allowed-tools", metavar="T,...", help="Tools of the executor (Read,Edit,Write,Bash,Glob,Grep).")
 @click.option("--task-cost", type=click.FloatRange(min=0), help="US dollars that one task may cost.")
 @click.option("--allow-commands", is_flag=True, help="Commands of the plan run without asking.")
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 @click.option(
     "--max-cost", type=click.FloatRange(min=0), help="US dollars that the run may cost; then a human is asked."
 )
-@click.option("--model", metavar="M", help="Model that plans and reviews.")
-@click.option("--effort", metavar="E", help="Reasoning effort of planner and reviewer.")
+@engine_option("--model", "M", "Model that plans and reviews.")
+@engine_option("--effort", "E", "Reasoning effort of planner and reviewer.")
 @click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call of an agent may take.")
 @click.option("--idle-timeout", type=click.FloatRange(min=1), help="Seconds that an agent may be silent.")
 @click.option("--events", is_flag=True, help="What happens as JSON lines on stdout.")

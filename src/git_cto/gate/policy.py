@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from git_cto.errors import PolicyError
 from git_cto.gate.globs import matches
+from git_cto.model import ENGINE_WORD
 
 POLICY_PATH = ".cto/config.toml"
 GUIDELINES = (".cto/guidelines.md", "AGENTS.md")
@@ -55,8 +56,6 @@ DEFAULT_SUMMARISED = (
 LARGEST_REQUEST = 900_000  # bytes; Codex refuses more than 1,048,576 characters
 
 Positive = Annotated[int, Meta(ge=1, le=100)]
-# A model or an effort goes to an engine as an argument: no option, nothing unprintable.
-ENGINE_WORD = r"^[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*\Z"
 EngineWord = Annotated[str, Meta(pattern=ENGINE_WORD)]
 Glob = Annotated[str, Meta(pattern="^[^!]")]  # "!" would exclude in a gitignore; it must not pass as a plain pattern
 
