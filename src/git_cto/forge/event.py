@@ -28,7 +28,8 @@ _NEXT = "run this where GitHub Actions sets GITHUB_EVENT_NAME and GITHUB_EVENT_P
 class Event(Struct, frozen=True, kw_only=True):
     """One event. What a kind does not say stays empty: ask the hub.
 
-    A `comment` has a number and no head. `fork` is True as well where the payload does not say.
+    A `comment` has a number and no head; the number of a merge group is its last member's. `fork` is True as well
+    where the payload does not say.
     """
 
     kind: Kind
@@ -77,7 +78,7 @@ def parse_event(name: str, payload: bytes, *, repository: str = "", server: str 
 
 
 def _garbled(name: str, why: str) -> ToolError:
-    shown = re.sub(r"[^a-z_]", "", name)[:40]
+    shown = re.sub(r"[^a-z0-9_]", "", name)[:40]
     return ToolError(f"The payload of this {shown} event cannot be read: {why}.", _NEXT, code="event")
 
 
@@ -214,9 +215,11 @@ def _merge_group(name: str, place: _Place, payload: bytes) -> Event:
     group = msgspec.json.decode(payload, type=_GroupPayload).merge_group
     if not group.base_ref.startswith("refs/heads/"):
         raise _garbled(name, "its base is no branch")
+    last = re.search(r"/pr-([1-9][0-9]{0,9})-[0-9a-f]+$", group.head_ref)
     return msgspec.structs.replace(
         _common(name, place, payload),
         kind="merge_group",
+        number=int(last[1]) if last else 0,
         head_sha=_sha(name, group.head_sha),
         head_ref=_ref(name, group.head_ref),
         base_sha=_sha(name, group.base_sha),
