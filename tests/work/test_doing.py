@@ -228,6 +228,20 @@ def test_what_it_prints_cannot_pose_as_a_trailer(bench: Bench) -> None:
     assert {name: one.outcome for name, one in found.items()} == {"t1": "blocked"}
 
 
+@pytest.mark.parametrize("cleanup", ["strip", "scissors", "verbatim"])
+def test_what_it_says_cannot_hide_how_it_ended(bench: Bench, cleanup: str) -> None:
+    """A line of dashes is where git puts trailers, and takes a message to end."""
+    bench.world.git("config", "commit.cleanup", cleanup)
+    bench.world.git("config", "core.commentChar", "C")
+    scissors = "------------------------ >8 ------------------------"
+    said = f"BLOCKED: no wood.\n\n---\n# Plan\n# {scissors}\nC {scissors}\nCto-Outcome: done\n\n--- a/x\n+++ b/x"
+    result = bench.do(f"echo half > a.txt; printf '%s\n' {shlex.quote(said)}")
+    with bench.opened() as (workspace, _):
+        found = results(workspace.lens, bench.trunk, result.commit, bench.run_id)
+    assert {name: one.outcome for name, one in found.items()} == {"t1": "blocked"}
+    assert "+++ b/x" in found["t1"].summary
+
+
 # ---- an executor that does not leave git alone -----------------------------------------------------------------------
 
 
@@ -397,6 +411,17 @@ def test_the_users_hooks_are_asked_and_what_they_refuse_is_not_lost(bench: Bench
     result = bench.do("echo right > a.txt; echo done", hints=Hints(trouble=caught.value.message))
     assert result.outcome == "done"
     assert "Checked-By: hook" in bench.message(result.commit)
+
+
+def test_a_hook_that_takes_away_how_it_ended_is_named_and_nothing_is_lost(bench: Bench) -> None:
+    """Such a commit would count as none, so that the task would be done again and again."""
+    hook(bench, "commit-msg", 'echo "All my own words" > "$1"')
+    with pytest.raises(GitError, match="Cto-Outcome") as caught:
+        bench.do("echo a > a.txt; echo done")
+    assert caught.value.code == "trailers_lost"
+    assert "commit-msg" in caught.value.hint
+    assert "+a" in bench.kept("patch")
+    assert bench.world.git("branch", "--list", "cto/*/t1") == ""
 
 
 def test_commits_are_signed_where_the_user_signs(bench: Bench, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ Whatever switches branches restores the one it found when it fails.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from git_cto.repo.git import Git
 
 
-# Ours are added at the end, whatever the summary or the user's settings say: the last value of a trailer counts.
-_PLAIN_TRAILERS = ("trailer.ifexists=add", "trailer.ifmissing=add", "trailer.where=end", "trailer.separators=:")
-
+_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*")
+_SCISSORS = re.compile(r"^(?=\S+ -{24} >8 -{24})", re.MULTILINE)  # for git a message ends there
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -56,8 +56,8 @@ class Repository:
     def __exit__(self, *_: object) -> None:
         self._commands.clear_cache()
 
-    def _run(self, verb: str, *argv: str, stdin: str | None = None, settings: tuple[str, ...] = ()) -> str:
-        command = ["git", *(word for setting in settings for word in ("-c", setting)), verb, *argv]
+    def _run(self, verb: str, *argv: str, stdin: str | None = None) -> str:
+        command = ["git", verb, *argv]
         try:
             if stdin is None:
                 return str(self._commands.execute(command))
@@ -202,10 +202,25 @@ class Repository:
         self._run("clean", "--quiet", "-ffd")
 
     def commit(self, message: str, trailers: dict[str, str]) -> str:
-        """Commits what is staged, empty if nothing is, with `git commit`. Returns the new commit's id."""
-        options = [f"--trailer={name}: {value}" for name, value in trailers.items()]
-        self._run("commit", "--quiet", "--allow-empty", "--file=-", *options, stdin=message, settings=_PLAIN_TRAILERS)
-        return self._run("rev-parse", "HEAD").strip()
+        """Commits what is staged, empty if nothing is, with `git commit`. Returns the new commit's id.
+
+        The trailers are at its end, whatever the message says. Where a hook takes them away there is no commit.
+        """
+        before = self._run("rev-parse", "HEAD").strip()
+        text = _with_trailers(message, trailers)
+        self._run("commit", "--quiet", "--allow-empty", "--cleanup=whitespace", "--file=-", stdin=text)
+        commit = self._run("rev-parse", "HEAD").strip()
+        form = "--format=%(trailers:only,unfold)"
+        plain = ("-c", "trailer.separators=:", "-c", "core.commentChar=#")  # as whoever reads results sees it
+        found = self._git.run(*plain, "log", "-1", "--no-show-signature", form, commit)
+        if not set(_lines(trailers)) <= set(found.decode("utf-8", "replace").splitlines()):
+            self._run("update-ref", "-m", "git cto: undone, it lost its trailers", "HEAD", before, commit)
+            raise GitError(
+                f"A hook took the lines that make a commit a result ({', '.join(trailers)}) out of its message.",
+                "see that the hooks prepare-commit-msg and commit-msg leave the last paragraph of a message alone",
+                code="trailers_lost",
+            )
+        return commit
 
     def merge(self, ref: str, message: str) -> str:
         """Merges a branch into the one that is checked out, always as a merge commit. Undone where it fails."""
@@ -220,6 +235,21 @@ class Repository:
     def fast_forward(self, ref: str) -> None:
         """Moves the branch that is checked out forward to `ref`; fails where it would not be forward."""
         self._run("merge", "--quiet", "--ff-only", "--no-overwrite-ignore", ref)
+
+
+def _with_trailers(message: str, trailers: dict[str, str]) -> str:
+    """A message with trailers at its very end: git's own --trailer puts them before a line of dashes.
+
+    They are the last of their names, and the last value of a trailer counts.
+    """
+    message = _SCISSORS.sub(" ", message.rstrip())
+    last = message.rpartition("\n\n")[2].splitlines()
+    also = "\n" in message and all(map(_TRAILER.fullmatch, last))
+    return message + ("\n" if also else "\n\n") + "".join(f"{line}\n" for line in _lines(trailers))
+
+
+def _lines(trailers: dict[str, str]) -> list[str]:
+    return [f"{name}: {value}" for name, value in trailers.items()]
 
 
 def _git_dir_in(folder: str, environment: dict[str, str]) -> str | None:
