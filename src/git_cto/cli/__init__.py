@@ -27,6 +27,7 @@ VERBS = {
     "gate": "May this be merged? No model, no network.",
     "log": "Show the records of a commit's series.",
     "show": "Show one plan or verdict in full.",
+    "replay": "Put a verdict's question together again, to the byte.",
     "continue": "Let an escalated or aborted series go on.",
     "override": "Record a human's decision for exactly this change.",
     "abandon": "Remove a run's branches and worktrees, keep its records.",

@@ -43,9 +43,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     found = brief.survey
     slot, notes = reserve(workspace, found.series.slug, "review")
     asked = ask(asker, prepared.question, reader(brief), slot)
-    paths = frozenset(file.name for file in found.change.files)
-    clean = redact_answer(msgspec.to_builtins(asked.value), secret_values(workspace.environ), paths)
-    given = _numbered(msgspec.convert(clean, Review), len(found.standing.verdicts) + 1)
+    given = _numbered(cleaned(workspace, brief, asked.value), len(found.standing.verdicts) + 1)
     # What failed in this very change counts until it is run again.
     observed = prepared.outcomes or last_failure(in_order(found.about))
     judged = judge(
@@ -93,6 +91,13 @@ def reader(brief: Brief) -> Callable[[str], Review]:
         return answer
 
     return read
+
+
+def cleaned(workspace: Workspace, brief: Brief, given: Review) -> Review:
+    """The answer without secrets."""
+    paths = frozenset(file.name for file in brief.survey.change.files)
+    clean = redact_answer(msgspec.to_builtins(given), secret_values(workspace.environ), paths)
+    return msgspec.convert(clean, Review)
 
 
 def _numbered(review: Review, number: int) -> Review:
