@@ -152,7 +152,7 @@ def _shown_pull(state: State, pull: PullState) -> Json:
         "body": pull.body,
         "state": pull.state,
         "draft": pull.draft,
-        "user": user(pull.author),
+        "user": user(pull.author) or {"login": "ghost", "type": "User"},
         "merged_at": now() if pull.merged else None,
         "labels": [{"id": 1, "name": name, "color": "ededed", "default": False} for name in pull.labels],
         "html_url": f"https://github.com/{state.repository}/pull/{pull.number}",

@@ -3,8 +3,8 @@
     npm pack @octokit/openapi@23.0.2 && tar xzf octokit-openapi-23.0.2.tgz package/generated/api.github.com.json
     python tests/forge/descriptions/cut.py package/generated/api.github.com.json
 
-The whole has 13 MB. Descriptions and examples are left out; what is legal stays exactly what it was, with two
-exceptions that are GitHub's own practice: see `_as_practised`.
+The whole has 13 MB. Descriptions and examples are left out; what is legal stays exactly what it was, with exceptions
+that are GitHub's own practice: see `_as_practised` and `_deleted_forks`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def cut(whole: dict[str, Json]) -> dict[str, Json]:
     }
     _add_components(part, whole)
     _as_practised(part)
+    _deleted_forks(part["components"]["schemas"])
     return part
 
 
@@ -112,6 +113,14 @@ def _as_practised(node: Json) -> None:
             response.pop("headers", None)
         for value in node.values():
             _as_practised(value)
+
+
+def _deleted_forks(schemas: dict[str, Json]) -> None:
+    """A pull request whose fork was deleted has no head repository; GitHub's schema of the event says so as well."""
+    schemas["repository-or-none"] = {**schemas["repository"], "nullable": True}
+    for name in ("pull-request", "pull-request-simple"):
+        head = schemas[name]["properties"]["head"]["properties"]
+        head["repo"] = {"$ref": "#/components/schemas/repository-or-none"}
 
 
 def main() -> None:
