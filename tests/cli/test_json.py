@@ -83,6 +83,16 @@ def _open_gate(world: World) -> Said:
     return world.cto("gate", "--json")
 
 
+def _replay(world: World) -> Said:
+    _review(world)
+    return world.cto("replay", "--json")
+
+
+def _replay_asked_again(world: World) -> Said:
+    _review_of_a_run(world)
+    return world.ask([review_reply()], "replay", "--ask", "--json")
+
+
 def _log(world: World) -> Said:
     done(world)
     world.reviewed(verdict="abort")
@@ -134,6 +144,8 @@ SITUATIONS: list[tuple[str, Callable[[World], Said]]] = [
     ("gate", _open_gate),
     ("log", _log),
     ("log", _show),
+    ("replay", _replay),
+    ("replay", _replay_asked_again),
     ("decision", _continue),
     ("decision", _override),
     ("sync", _sync),
