@@ -2,34 +2,79 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from git_cto.cli.shell import Shell, verb
 from git_cto.errors import ExitCode
 
+if TYPE_CHECKING:
+    from git_cto.work.github_setup import GithubSetUp
+
+_RULESET = "git cto init --github --json | jq .github.ruleset"
+
 
 @verb("init", "git cto init --hook")
 @click.option("--hook", is_flag=True, help="Install a pre-push hook that asks the gate.")
 @click.option("--skill", is_flag=True, help="Install the Claude Code skill /codex-cto for you.")
-def command(shell: Shell, *, hook: bool, skill: bool) -> int:
+@click.option("--github", is_flag=True, help="Write the workflow, and say how to make its check required.")
+@click.option(
+    "--app-id", metavar="ID", type=click.IntRange(1), default=None, help="A GitHub App that reports the check."
+)
+@click.option("--uses", metavar="ACTION", default=None, help="OWNER/REPO@REF of the action, else git-cto's release.")
+def command(shell: Shell, *, hook: bool, skill: bool, github: bool, app_id: int | None, uses: str | None) -> int:
     """Write .cto/config.toml (every key with its default) and let git fetch bring the records of every remote.
 
-    It can be called again: what is there stays as it is.
+    With --github also .github/workflows/cto.yml; it prints the ruleset that makes the check required, as JSON and as
+    clicks. It can be called again: what is there stays as it is.
     """
+    from msgspec import UNSET
+
+    from git_cto.gate.policy import POLICY_PATH
     from git_cto.redaction import printable
     from git_cto.render.terminal import next_line
     from git_cto.work.documents import InitDocument
+    from git_cto.work.github_setup import github_set_up
     from git_cto.work.setting_up import set_up
     from git_cto.work.skill import install_skill
 
+    if not github and (app_id is not None or uses is not None):
+        raise click.UsageError("--app-id and --uses go with --github")
     with shell.workspace() as workspace:
-        done = set_up(workspace, hook=hook)
+        plan = github_set_up(workspace, app=app_id, uses=uses) if github else None
+        done = set_up(workspace, hook=hook, workflow=plan.workflow if plan else None)
         sentences = (*done.done, install_skill(workspace.environ)) if skill else done.done
-    first = "git add .cto && git commit -m 'Policy of git-cto'" if done.new_policy else "git cto doctor"
-    shell.document(InitDocument(done=sentences, next=first))
+    add = f"git add {' '.join(done.new).replace(POLICY_PATH, '.cto')} && git commit -m 'Add git-cto'"
+    steps = [(add, "it counts once it is on the target branch")] if done.new else []
+    steps.append(("git cto doctor", "checks the whole set-up"))
+    shell.document(InitDocument(done=sentences, next=steps[0][0], github=plan.protection if plan else UNSET))
     for sentence in sentences:
         shell.say(printable(sentence))
-    rest = [("git cto doctor", "checks the whole set-up")] if done.new_policy else []
-    why = "it counts once it is on the target branch" if done.new_policy else "checks the whole set-up"
-    shell.say(next_line((first, why), *rest))
+    if plan:
+        _say_how(shell, plan)
+    shell.say(next_line(*steps))
     return ExitCode.OK
+
+
+def _say_how(shell: Shell, plan: GithubSetUp) -> None:
+    """How the check is made required: as clicks for a person, as JSON for a program."""
+    import msgspec
+
+    from git_cto.forge.address import GITHUB
+    from git_cto.redaction import printable
+    from git_cto.render.lines import wrapped
+
+    told, address = plan.protection, plan.address
+    shell.say(f"\nThe ruleset that blocks merges until {printable(told.check)} is a success:\n")
+    ruleset = msgspec.json.encode(told.ruleset)
+    shell.say(printable(msgspec.json.format(ruleset, indent=2).decode(), lines=True))
+    slug = address.slug if address else "OWNER/REPO"
+    host = "" if address is None or address.host == GITHUB else f" --hostname {address.host}"
+    shell.say(
+        f"\nBy a program, where you are an admin:\n\n  {_RULESET} | gh api{host} repos/{slug}/rulesets --input -\n"
+    )
+    shell.say("By hand, and what keeps the secrets from other branches:\n")
+    for number, words in enumerate(told.clicks, 1):
+        shell.say(f"  {number:>2}. {wrapped(words, 6)[6:]}")
+    shell.say("\nGitHub offers a check by name once it was reported for the first time.")

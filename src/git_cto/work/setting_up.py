@@ -1,4 +1,4 @@
-"""Sets a repository up: the policy file, the refspec that brings records along, the pre-push hook.
+"""Sets a repository up: the policy file, the workflow, the refspec that brings records along, the pre-push hook.
 
 Everything may be done again and changes nothing the second time; what somebody else has written is never touched.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from git_cto.repo.git import Git
     from git_cto.work.workspace import Workspace
 
+WORKFLOW_PATH = ".github/workflows/cto.yml"
 HOOK = "pre-push"
 HOOK_LINE = 'git-cto pre-push "$@" || exit 1'
 _MARK = "Written by `git cto init --hook`."
@@ -38,25 +39,31 @@ exec git-cto pre-push "$@"
 
 @dataclass(frozen=True)
 class SetUp:
-    """What was done or found done, one sentence each, and whether the policy file is new."""
+    """What was done or found done, one sentence each, and the paths of the files that are new and not committed."""
 
     done: tuple[str, ...]
-    new_policy: bool
+    new: tuple[str, ...]
 
 
-def set_up(workspace: Workspace, *, hook: bool) -> SetUp:
-    """Writes the policy file and the refspecs, and the hook if it is wanted. Raises `UsageError` or `GitError`."""
+def set_up(workspace: Workspace, *, hook: bool, workflow: str | None = None) -> SetUp:
+    """Writes the policy file and the refspecs, and the hook and the workflow if they are wanted.
+
+    Raises `UsageError` or `GitError`.
+    """
     if workspace.place.worktree is None:
         raise UsageError(
             "This repository is bare: there is no worktree to write the policy in.", "git clone it, and init there"
         )
     path = _installable_hook(workspace) if hook else ""  # refused before anything is written
-    new_policy = _write_policy(workspace.place.worktree)
-    done = [f"{POLICY_PATH}: {'written, with every key at its default' if new_policy else 'was there, kept'}"]
+    files = _files(workflow)
+    for file in files:
+        _refuse_links(workspace.place.worktree, file)
+    new = [file for file, text in files.items() if _write_new(workspace.place.worktree, file, text)]
+    done = [f"{file}: {_WRITTEN[file] if file in new else 'was there, kept'}" for file in files]
     done += [_follow(workspace.git, remote) for remote in remotes(workspace.git)]
     if hook:
         done.append(_install_hook(path))
-    return SetUp(tuple(done), new_policy)
+    return SetUp(tuple(done), tuple(new))
 
 
 # ---- remotes -------------------------------------------------------------------------------------------------------
@@ -97,22 +104,35 @@ def _follow(git: Git, remote: str) -> str:
     return f"{remote}: git fetch brings its records from now on"
 
 
-# ---- the policy ----------------------------------------------------------------------------------------------------
+# ---- files of the worktree -----------------------------------------------------------------------------------------
+
+_WRITTEN = {POLICY_PATH: "written, with every key at its default", WORKFLOW_PATH: "written"}
 
 
-def _write_policy(worktree: str) -> bool:
-    """Writes the policy file unless there is one. Whether it did. No link leads it out of the worktree."""
+def _files(workflow: str | None) -> dict[str, str]:
     from git_cto.work.policy_file import policy_text  # noqa: PLC0415 -- start-up: the hook needs none of it
 
-    path = os.path.join(worktree, POLICY_PATH)
-    folder = os.path.dirname(path)
-    if os.path.islink(folder):
-        raise UsageError(f"{folder} is a link, and nothing is written through it.", f"rm {shlex.quote(folder)}")
+    return {POLICY_PATH: policy_text(), **({WORKFLOW_PATH: workflow} if workflow is not None else {})}
+
+
+def _refuse_links(worktree: str, file: str) -> None:
+    """No link leads what is written out of the worktree."""
+    folder = os.path.dirname(file)
+    while folder:
+        path = os.path.join(worktree, folder)
+        if os.path.islink(path):
+            raise UsageError(f"{path} is a link, and nothing is written through it.", f"rm {shlex.quote(path)}")
+        folder = os.path.dirname(folder)
+
+
+def _write_new(worktree: str, file: str, text: str) -> bool:
+    """Writes a file unless there is one. Whether it did."""
+    path = os.path.join(worktree, file)
     if os.path.lexists(path):
         return False
     try:
-        os.makedirs(folder, exist_ok=True)
-        _write(path, policy_text(), 0o666)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _write(path, text, 0o666)
     except OSError as error:
         raise _unwritable(path, error) from error
     return True

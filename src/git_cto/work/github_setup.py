@@ -1,0 +1,97 @@
+"""What `git cto init --github` decides for a repository: which action at which commit, which check on which branch.
+
+Asks nobody: all of it is read from the repository and from how git-cto was installed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from git_cto import __version__
+from git_cto.errors import CtoError, UsageError
+from git_cto.forge.address import GITHUB, Address, read_address
+from git_cto.render.workflow import WorkflowChoices, workflow_text
+from git_cto.repo.resolve import HEADS
+from git_cto.work.protecting import Protection, protection
+from git_cto.work.setting_up import default_remote
+
+if TYPE_CHECKING:
+    from git_cto.work.workspace import Workspace
+
+_RELEASE = f"git-cto/git-cto@v{__version__}"
+_USES = re.compile(r"(\./[\w./-]*|[\w.-]+/[\w./-]+@[\w./-]+)", re.ASCII)
+_COMMIT = re.compile(r".*@[0-9a-f]{40}", re.ASCII)
+_WAIVER = "# zizmor: ignore[unpinned-uses] -- a tag; `git cto init --github --uses` takes a commit"
+
+
+class GithubSetUp(Struct, frozen=True, kw_only=True):
+    """The workflow to write, and what makes its check required."""
+
+    workflow: str
+    protection: Protection
+    address: Address | None  # of the repository; None where its remote names none
+
+
+def github_set_up(workspace: Workspace, *, app: int | None = None, uses: str | None = None) -> GithubSetUp:
+    """What to set up for this repository. Raises `UsageError` where `uses` is no action.
+
+    `app` is the id of a GitHub App that is to report the check; `uses` names the action, else it is our own release.
+    """
+    address = _address(workspace)
+    return GithubSetUp(
+        workflow=workflow_text(
+            WorkflowChoices(
+                uses=_checked(uses) if uses is not None else _own(address),
+                app=app,
+                enterprise=address is not None and address.enterprise_server,
+            )
+        ),
+        protection=protection(_target(workspace), address, app),
+        address=address,
+    )
+
+
+def _target(workspace: Workspace) -> str:
+    """The short name of the branch that changes are meant for; before the first commit, of the one that is to be."""
+    try:
+        return workspace.target(None).name
+    except UsageError:
+        ref = workspace.git.head_ref()
+        if ref is None:
+            raise
+        return ref.removeprefix(HEADS)
+
+
+def _address(workspace: Workspace) -> Address | None:
+    try:
+        remote = default_remote(workspace)
+    except CtoError:
+        return None
+    url = workspace.git.polite("remote", "get-url", remote).stdout.decode("utf-8", "replace")
+    return read_address(url.rstrip("\n"))
+
+
+def _checked(uses: str) -> str:
+    if not _USES.fullmatch(uses):
+        raise UsageError(f"{uses!r} names no action.", f"--uses {_RELEASE}, or a commit in the place of the tag")
+    return uses if _COMMIT.fullmatch(uses) or uses.startswith("./") else f"{uses} {_WAIVER}"
+
+
+def _own(address: Address | None) -> str:
+    """The action of this very git-cto: by its commit where pip knows it (PEP 610), else by the tag of its version."""
+    from importlib.metadata import Distribution, PackageNotFoundError  # noqa: PLC0415 -- start-up
+
+    try:
+        told = json.loads(Distribution.from_name("git-cto").read_text("direct_url.json") or "{}")
+        commit, url = told["vcs_info"]["commit_id"], told["url"]
+    except (PackageNotFoundError, ValueError, LookupError, TypeError):
+        return f"{_RELEASE} {_WAIVER}"
+    where = read_address(url) if isinstance(url, str) else None
+    reachable = where is not None and where.host in {GITHUB, address.host if address else GITHUB}
+    if where is None or not reachable or not _COMMIT.fullmatch(f"@{commit}"):
+        return f"{_RELEASE} {_WAIVER}"
+    return f"{where.slug}@{commit} # v{__version__}"

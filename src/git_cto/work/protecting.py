@@ -1,0 +1,117 @@
+"""What makes the check required on GitHub: a ruleset, as JSON and as clicks, and an environment for the secrets.
+
+Pure. Nothing is sent anywhere: who owns the repository decides. The workflow's text is `render.workflow`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from git_cto.forge.address import GITHUB, Address
+
+ENVIRONMENT = "git-cto"
+_ACTIONS_APP = 15368  # the id of GitHub Actions on github.com: whatever a workflow's own token reports comes from it
+
+
+class StatusCheck(Struct, frozen=True, omit_defaults=True):
+    """A check that has to be a success. Without `integration_id` anybody who may write can set it."""
+
+    context: str
+    integration_id: int | None = None
+
+
+class Rule(Struct, frozen=True, omit_defaults=True):
+    """One rule, as GitHub's API has it."""
+
+    type: str
+    parameters: dict[str, Any] | None = None
+
+
+class Ruleset(Struct, frozen=True, kw_only=True):
+    """A ruleset of a branch, as `POST /repos/{owner}/{repo}/rulesets` takes it."""
+
+    name: str = "git-cto"
+    target: Literal["branch"] = "branch"
+    enforcement: Literal["active"] = "active"
+    conditions: dict[str, Any]
+    rules: tuple[Rule, ...]
+
+
+class Protection(Struct, frozen=True, kw_only=True):
+    """How the target is protected, and what a person does for it on the pages of GitHub."""
+
+    check: str
+    ruleset: Ruleset
+    clicks: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+
+def check_name(target: str) -> str:
+    """The check that the action reports for changes meant for this branch (a short name)."""
+    return f"git-cto ({target})"
+
+
+def protection(target: str, address: Address | None, app: int | None) -> Protection:
+    """What protects `target`, a branch's short name. `app` is the id of a GitHub App that reports the check."""
+    secrets = ("OPENAI_API_KEY", "CTO_SIGNING_KEY", *(("CTO_APP_PRIVATE_KEY",) if app is not None else ()))
+    return Protection(
+        check=check_name(target),
+        ruleset=_ruleset(target, app if app is not None else _actions_app(address)),
+        clicks=(*_ruleset_clicks(target, address, app), *_environment_clicks(target, address, secrets)),
+        secrets=secrets,
+    )
+
+
+def _actions_app(address: Address | None) -> int | None:
+    """On other servers GitHub Actions has another id, which only their admins can look up."""
+    return _ACTIONS_APP if address is None or address.host == GITHUB else None
+
+
+def _ruleset(target: str, integration: int | None) -> Ruleset:
+    reviews = {
+        "required_approving_review_count": 0,  # git-cto judges the change; whether people have to is your decision
+        "dismiss_stale_reviews_on_push": True,
+        "require_code_owner_review": False,
+        "require_last_push_approval": False,
+        "required_review_thread_resolution": False,
+    }
+    checks = {
+        "strict_required_status_checks_policy": False,
+        "required_status_checks": [StatusCheck(check_name(target), integration)],
+    }
+    return Ruleset(
+        conditions={"ref_name": {"include": [f"refs/heads/{target}"], "exclude": []}},
+        rules=(
+            Rule("deletion"),
+            Rule("non_fast_forward"),
+            Rule("pull_request", reviews),
+            Rule("required_status_checks", checks),
+        ),
+    )
+
+
+def _settings(address: Address | None, page: str, menu: str) -> str:
+    return f"{address.web}/settings/{page}" if address else f"the repository's Settings › {menu}"
+
+
+def _ruleset_clicks(target: str, address: Address | None, app: int | None) -> tuple[str, ...]:
+    source = f"your App ({app})" if app is not None else "GitHub Actions"
+    return (
+        f"Open {_settings(address, 'rules/new?target=branch', 'Rules › Rulesets › New branch ruleset')}",
+        "Ruleset name: git-cto. Enforcement status: Active. Bypass list: nobody.",
+        f"Target branches › Add target › Include by pattern: {target}",
+        "Check: Restrict deletions, Require a pull request before merging, Block force pushes",
+        f"Check: Require status checks to pass › Add checks: {check_name(target)}, from {source}",
+    )
+
+
+def _environment_clicks(target: str, address: Address | None, secrets: tuple[str, ...]) -> tuple[str, ...]:
+    app = "CTO_APP_PRIVATE_KEY" in secrets
+    queue = f" With a merge queue also gh-readonly-queue/{target}/*." if app else ""
+    return (
+        f"Open {_settings(address, 'environments', 'Environments')} › New environment: {ENVIRONMENT}",
+        f"Deployment branches and tags: Selected branches › Add rule: {target}.{queue}",
+        f"Environment secrets › Add: {', '.join(secrets)}",
+    )
