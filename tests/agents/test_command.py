@@ -102,3 +102,40 @@ def test_one_that_is_stopped_is_gone_with_its_children(job: Job, tmp_path: Path)
     with pytest.raises(StoppedError):
         Command(script, ENVIRON).work(job, folder, QUICK, lambda _: stop.set(), stop)
     assert processes_with(mark) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh work.sh",
+        "cd sub && no-such-program",  # the shell's own, and what comes after it cannot be known
+        "A=1 B=/x/y sh -c true",
+        "if true; then no-such-program; fi",
+        "./in-the-worktree",
+        "tools/in-the-worktree --fast",
+        "'a quoted program'",
+        "$PROGRAM now",
+    ],
+)
+def test_a_command_that_may_be_one_is_let_pass_before_the_tasks(command: str) -> None:
+    Command(command, ENVIRON).require()
+
+
+@pytest.mark.parametrize(
+    "command", ["no-such-program", "  no-such-program; true", "A=1 no-such-program x", "/no/such/program"]
+)
+def test_a_program_that_is_not_there_is_known_before_any_task(command: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        Command(command, ENVIRON).require()
+    assert caught.value.failure is Failure.NOT_INSTALLED
+    assert "no-such-program" in caught.value.message or "/no/such/program" in caught.value.message
+
+
+def test_a_file_that_cannot_be_executed_is_no_program(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("echo it\n")
+    text.chmod(0o644)
+    with pytest.raises(EngineError):
+        Command(f"{text} x", ENVIRON).require()
+    text.chmod(0o755)
+    Command(f"{text} x", ENVIRON).require()

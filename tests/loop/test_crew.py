@@ -151,7 +151,7 @@ def test_an_executor_that_dies_leaves_a_failed_task_and_nothing_of_its_work(loop
 
 
 def test_an_executor_that_is_not_there_ends_the_loop_with_what_to_type(loop: Loop) -> None:
-    said = loop.cto("run", "Write the files", "--executor", "command", "--command", "no-such-program")
+    said = loop.cto("run", "Write the files", "--executor", "command", "--command", "sh -c no-such-program")
     assert said.code == 3, said.text
     assert "no-such-program" in said.err
     assert f"git cto run --resume {loop.id}" in said.err

@@ -64,6 +64,10 @@ class Claude:
                 Failure.NOT_INSTALLED, "Claude Code is not installed, or not on the PATH.", INSTALL
             ) from error
 
+    def require(self) -> None:
+        """Raises `EngineError` where Claude Code is not installed."""
+        self.program  # noqa: B018 -- looking it up is what may fail
+
     def environment(self) -> dict[str, str]:
         """The environment that Claude Code gets. It may hold its key: never to be shown."""
         kept = {

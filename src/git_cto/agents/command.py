@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 import time
 from collections import deque
@@ -18,6 +20,9 @@ from git_cto.repo.git import elsewhere
 _KEPT_LINES = 20  # of the end of its output: its summary
 _LONGEST_LINE = 400  # characters of each
 _CANNOT_RUN = frozenset({126, 127})  # what a shell says of a command that it cannot start
+# The program of a command line that begins with one: assignments before it, nothing in it that a shell takes apart.
+_PROGRAM = re.compile(r"\s*(?:[A-Za-z_]\w*=[\w./:,@%+-]*\s+)*(?P<name>[\w./+-]+)(?=\s|;|$)", re.ASCII)
+_QUICK = 10.0  # seconds
 
 
 class Command:
@@ -34,6 +39,35 @@ class Command:
         self._command = command
         secrets = set(secret_values(environ))
         self._environ = {name: value for name, value in elsewhere(environ).items() if value not in secrets}
+
+    def require(self) -> None:
+        """Raises `EngineError` where it is plain that the command cannot be started.
+
+        Only a shell could say so of every command, and a path from the worktree is there only with it.
+        """
+        found = _PROGRAM.match(self._command)
+        name = found["name"] if found else ""
+        if name and not self._is_there(name):
+            raise EngineError(
+                Failure.NOT_INSTALLED,
+                f"The executor's command cannot be run: {name} is not installed, or not on the PATH.",
+                '--command "CMD" with the whole path of the program, or install it',
+            )
+
+    def _is_there(self, name: str) -> bool:
+        if os.path.isabs(name):
+            return os.path.isfile(name) and os.access(name, os.X_OK)
+        if "/" in name:
+            return True
+        looked = process.run(  # which knows what the shell itself can do
+            ["/bin/sh", "-c", 'command -v -- "$1"', "sh", name],
+            environ=self._environ,
+            cwd=Path("/"),
+            idle=_QUICK,
+            total=_QUICK,
+            grace=1.0,
+        )
+        return looked.code == 0
 
     def work(self, job: Job, folder: Path, limits: Limits, on_activity: OnActivity, stop: threading.Event) -> Work:
         """Does the job in its worktree (see `Executor`)."""

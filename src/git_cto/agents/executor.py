@@ -51,6 +51,9 @@ class Executor(Protocol):
 
     name: str
 
+    def require(self) -> None:
+        """Raises `EngineError` where it is plain before any task that none could be done. Nothing is paid for."""
+
     def work(self, job: Job, folder: Path, limits: Limits, on_activity: OnActivity, stop: threading.Event) -> Work:
         """Does the job in its worktree.
 

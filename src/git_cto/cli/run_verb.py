@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,46 +65,105 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
     options = Options(**given)
     options.check(shell)
     with scratch(), shell.workspace() as workspace:
-        workspace.actor(known=True)  # before anything is paid for: without a name nothing can be committed
         asker = codex_asker(workspace, options.timeout, options.idle_timeout)
+        executor = Claude(os.environ) if options.program is None else Command(options.program, os.environ)
+        _look_first(workspace, asker, None if options.executor == "manual" else executor)
         with watching(shell, events=options.events) as watch:
-            progress = Progress(watch)
-            run_id = _chosen(shell, workspace, options, asker, progress)
-            ended = _looped(shell, workspace, run_id, options, asker, progress, watch)
+            session = _Session(shell, workspace, options, asker, executor, watch, Progress(watch))
+            run_id = session.chosen()
+            ended = session.looped(run_id)
         run = load_run(workspace, run_id)
-    return told(shell, options, run, ended, progress)
+    return told(shell, options, run, ended, session.progress)
 
 
-def _looped(
-    shell: Shell,
-    workspace: Workspace,
-    run_id: str,
-    options: Options,
-    asker: Asker,
-    progress: Progress,
-    watch: Watcher,
-) -> Ended:
-    """The loop. However it is stopped, what is said last is how to go on."""
-    resume = f"git cto run --resume {run_id}"
-    try:
-        run = load_run(workspace, run_id)
-        with watch.aside():
-            means = _means(shell, workspace, run, options, asker, progress)
-        watch.show(run, progress)
-        return loop(workspace, run_id, replace(means, ask_human=asking(shell, options, watch)))
-    except KeyboardInterrupt:
-        raise StoppedByUserError("Interrupted. What was committed is kept.", resume) from None
-    except SystemExit:  # TERM or HUP
-        shell.note(f"Stopped. What was committed is kept.\nNext: {resume}")
-        raise
-    except CtoError as error:
-        _resumable(error, resume)
-        raise
-    except OSError as error:
-        full = disk_full(error)
-        if full is None:
+def _look_first(workspace: Workspace, asker: Asker, executor: Executor | None) -> None:
+    """Refuses what can be known to fail before anything is paid for."""
+    workspace.actor(known=True)  # without a name nothing can be committed
+    asker.engine.require()
+    if executor is not None:
+        executor.require()
+
+
+@dataclass(frozen=True)
+class _Session:
+    """One call of the verb: where, with what, and who is told."""
+
+    shell: Shell
+    workspace: Workspace
+    options: Options
+    asker: Asker
+    executor: Executor
+    watch: Watcher
+    progress: Progress
+
+    def chosen(self) -> str:
+        """The run to work on: the one to be resumed, or a new one from a plan."""
+        options = self.options
+        if options.resume is not None:
+            return choose_run(self.workspace, options.resume or None)
+        text = text_argument(options.objective, options.file, "the objective")
+        prepared = planning.prepare(
+            self.workspace, text, base=options.base, model=options.model, effort=options.effort, asker=self.asker
+        )
+        self.shell.notes(prepared.notes)
+        self.progress.tell(Event(kind="planning", text=prepared.question.model))
+        made = planning.plan(self.workspace, prepared, self._heard())
+        self.progress.take("plan", "", f"codex {made.engine.model}", made.engine.tokens, 0.0)
+        self.progress.tell(Event(kind="planned", text=made.run, tokens=made.engine.tokens))
+        return made.run
+
+    def looped(self, run_id: str) -> Ended:
+        """The loop. However it is stopped, what is said last is how to go on."""
+        resume = f"git cto run --resume {run_id}"
+        try:
+            run = load_run(self.workspace, run_id)
+            with self.watch.aside():
+                means = self._means(run)
+            self.watch.show(run, self.progress)
+            return loop(self.workspace, run_id, replace(means, ask_human=asking(self.shell, self.options, self.watch)))
+        except KeyboardInterrupt:
+            raise StoppedByUserError("Interrupted. What was committed is kept.", resume) from None
+        except SystemExit:  # TERM or HUP
+            self.shell.note(f"Stopped. What was committed is kept.\nNext: {resume}")
             raise
-        raise _resumable(full, resume) from error
+        except CtoError as error:
+            _resumable(error, resume)
+            raise
+        except OSError as error:
+            full = disk_full(error)
+            if full is None:
+                raise
+            raise _resumable(full, resume) from error
+
+    def _heard(self) -> Asker:
+        """Codex, with what it does shown."""
+        return replace(self.asker, on_activity=lambda activity: self.progress.doing("", activity))
+
+    def _means(self, run: Run) -> Means:
+        """Who does what, with which limits."""
+        options, policy = self.options, run.policy.execute
+        tools = options.allowed_tools.split(",") if options.allowed_tools else policy.allowed_tools
+        doing = Doing(
+            executor=self.executor,
+            limits=self.asker.limits,
+            tools=tuple(tools or DEFAULT_TOOLS),
+            model=options.executor_model or policy.model,
+            fallback_model=options.fallback_model,
+            effort=options.executor_effort,
+            max_cost=options.task_cost if options.task_cost is not None else policy.max_cost,
+            may_run=permission(self.shell, run, options),
+            command_timeout=run.policy.verify.timeout,
+            guidance=guidance(self.workspace, run.target.commit),
+        )
+        budget = Budget(tokens=options.max_tokens, cost=options.max_cost)
+        return Means(
+            crew=Crew(doing=doing, jobs=options.jobs, progress=self.progress, budget=budget),
+            reviewer=self._heard(),
+            by_hand=options.executor == "manual",
+            model=options.model,
+            effort=options.effort,
+            verify=not options.no_verify,
+        )
 
 
 def _resumable(error: CtoError, resume: str) -> CtoError:
@@ -114,55 +173,3 @@ def _resumable(error: CtoError, resume: str) -> CtoError:
         then = f"{error.hint}\n      then {resume}" if error.hint else resume
         error.hint = error.hint.replace(plain, resume) if plain in error.hint else then
     return error
-
-
-def _chosen(shell: Shell, workspace: Workspace, options: Options, asker: Asker, progress: Progress) -> str:
-    """The run to work on: the one to be resumed, or a new one from a plan."""
-    if options.resume is not None:
-        return choose_run(workspace, options.resume or None)
-    text = text_argument(options.objective, options.file, "the objective")
-    prepared = planning.prepare(
-        workspace, text, base=options.base, model=options.model, effort=options.effort, asker=asker
-    )
-    shell.notes(prepared.notes)
-    progress.tell(Event(kind="planning", text=prepared.question.model))
-    heard = replace(asker, on_activity=lambda activity: progress.doing("", activity))
-    made = planning.plan(workspace, prepared, heard)
-    progress.take("plan", "", f"codex {made.engine.model}", made.engine.tokens, 0.0)
-    progress.tell(Event(kind="planned", text=made.run, tokens=made.engine.tokens))
-    return made.run
-
-
-def _means(shell: Shell, workspace: Workspace, run: Run, options: Options, asker: Asker, progress: Progress) -> Means:
-    """Who does what, with which limits."""
-    policy = run.policy.execute
-    tools = options.allowed_tools.split(",") if options.allowed_tools else policy.allowed_tools
-    doing = Doing(
-        executor=_executor(options),
-        limits=asker.limits,
-        tools=tuple(tools or DEFAULT_TOOLS),
-        model=options.executor_model or policy.model,
-        fallback_model=options.fallback_model,
-        effort=options.executor_effort,
-        max_cost=options.task_cost if options.task_cost is not None else policy.max_cost,
-        may_run=permission(shell, run, options),
-        command_timeout=run.policy.verify.timeout,
-        guidance=guidance(workspace, run.target.commit),
-    )
-    budget = Budget(tokens=options.max_tokens, cost=options.max_cost)
-    crew = Crew(doing=doing, jobs=options.jobs, progress=progress, budget=budget)
-    heard = replace(asker, on_activity=lambda activity: progress.doing("", activity))
-    return Means(
-        crew=crew,
-        reviewer=heard,
-        by_hand=options.executor == "manual",
-        model=options.model,
-        effort=options.effort,
-        verify=not options.no_verify,
-    )
-
-
-def _executor(options: Options) -> Executor:
-    if options.program is not None:
-        return Command(options.program, os.environ)
-    return Claude(os.environ)
