@@ -24,6 +24,7 @@ from git_cto.model import (
     Subject,
     Task,
     TaskReview,
+    TaskStatus,
     Verdict,
     VerdictRecord,
     Verification,
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
     from git_cto.ledger.sync import Synced
     from git_cto.model import Record, Target
+    from git_cto.work.asking_again import Again
     from git_cto.work.executing import Finished, Started
     from git_cto.work.gating import Gated
     from git_cto.work.progress import Event, Taken
+    from git_cto.work.replaying import Replayed
     from git_cto.work.runs import Run, TaskView
     from git_cto.work.verdicts import Reviewed
 
@@ -263,6 +266,57 @@ class DecisionDocument(Struct, frozen=True, kw_only=True):
     next: str
 
 
+class PartDocument(Struct, frozen=True):
+    """One part of a question: as recorded, as found now (digests, or words), and why the two may differ."""
+
+    name: str
+    state: Literal["same", "different", "missing"]
+    recorded: str
+    found: str
+    why: str
+
+
+class TaskAgainDocument(Struct, frozen=True):
+    """What two answers say of one task; null where one of them says nothing."""
+
+    task_id: str
+    recorded: TaskStatus | None
+    now: TaskStatus | None
+
+
+class AgainDocument(Struct, frozen=True, kw_only=True):
+    """What the same model answered this time. `agrees`: on the verdict and on every task."""
+
+    agrees: bool
+    verdict: Verdict
+    model_verdict: Verdict
+    downgrades: tuple[str, ...]
+    summary: str
+    findings: tuple[Finding, ...]
+    findings_recorded: int
+    tasks: tuple[TaskAgainDocument, ...]
+    engine: EngineUse
+
+
+class ReplayDocument(Struct, frozen=True, kw_only=True):
+    """A verdict's question put together again (`git cto replay`). `prompt` is null where it cannot be."""
+
+    schema: Literal["git-cto/replay/v1"] = "git-cto/replay/v1"
+    state: Literal["same", "different", "missing"]
+    record: str
+    head: str
+    change: str
+    target: str
+    series: str
+    round: int
+    verdict: Verdict
+    engine: EngineUse
+    parts: tuple[PartDocument, ...]
+    instructions: str | None
+    prompt: str | None
+    again: AgainDocument | None
+
+
 class SyncDocument(Struct, frozen=True, kw_only=True):
     """What an exchange with a remote did (`git cto sync`), in records."""
 
@@ -336,6 +390,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "event": EventDocument,
     "log": LogDocument,
     "decision": DecisionDocument,
+    "replay": ReplayDocument,
     "sync": SyncDocument,
     "doctor": DoctorDocument,
     "init": InitDocument,
@@ -488,6 +543,40 @@ def log_document(records: list[Record]) -> LogDocument:
             )
             for record in records
         )
+    )
+
+
+def replay_document(replayed: Replayed, again: Again | None) -> ReplayDocument:
+    """The document of a replayed question, and of a second answer where one was asked for."""
+    verdict, question = replayed.verdict, replayed.question
+    return ReplayDocument(
+        state=replayed.state,
+        record=replayed.record.id,
+        head=replayed.record.subject.head,
+        change=replayed.record.subject.change,
+        target=verdict.target,
+        series=verdict.series,
+        round=verdict.round,
+        verdict=verdict.verdict,
+        engine=verdict.engine,
+        parts=tuple(PartDocument(one.name, one.state, one.recorded, one.found, one.why) for one in replayed.parts),
+        instructions=question.question.instructions if question else None,
+        prompt=question.question.prompt if question else None,
+        again=_again_document(verdict, again) if again else None,
+    )
+
+
+def _again_document(verdict: VerdictRecord, again: Again) -> AgainDocument:
+    return AgainDocument(
+        agrees=again.agrees,
+        verdict=again.verdict,
+        model_verdict=again.review.verdict,
+        downgrades=again.downgrades,
+        summary=again.review.summary,
+        findings=again.review.findings,
+        findings_recorded=len(verdict.review.findings),
+        tasks=tuple(TaskAgainDocument(task, before, now) for task, before, now in again.tasks),
+        engine=again.engine,
     )
 
 
