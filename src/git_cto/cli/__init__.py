@@ -36,7 +36,7 @@ VERBS = {
     "init": "Set a repository up: policy, refspec, hook.",
     "demo": "See the whole loop with scripted answers, no key.",
 }
-HIDDEN = frozenset({"pre-push"})  # called by git, not by people
+HIDDEN = frozenset({"action", "pre-push"})  # called by action.yml and by git, not by people
 
 
 # A string and no docstring: click knows a block that keeps its lines by the character that \b stands for.

@@ -101,6 +101,13 @@ class Mirror:
         found = self.git.refs(*refs.values())
         return tuple(found[ours] for ours in refs.values())
 
+    def fetch_all(self, pattern: str) -> dict[str, str]:
+        """Fetches all refs of the remote that match (one `*`), whole, to the same names; where these stand now."""
+        spec = f"+{pattern}:{pattern}"
+        self._fetched.append(spec)
+        self._fetch("--no-filter", "--", REMOTE, spec)
+        return self.git.refs(pattern)
+
     def bring(self, target: str, head: str, files: Iterable[str] = ()) -> None:
         """Fetches what telling the change from commit `target` to commit `head` takes: folders, and the change's files.
 
@@ -169,6 +176,14 @@ class Mirror:
                 return done
             time.sleep(pause)
         return self.git.polite(*argv, data=data)
+
+    def check_out(self, branch: str, commit: str) -> None:
+        """Makes a branch (its short name) at a commit that is here whole, and puts its files into the worktree."""
+        # Without the token: an attribute of the branch may name a filter, even if there is none that it could run.
+        git = Git(self.git.place, self.environ)
+        done = git.polite("checkout", "--quiet", "-B", branch, commit)
+        if done.returncode != 0:
+            raise git_error(("checkout",), done.returncode, done.stderr)
 
     # ---- to the remote
 

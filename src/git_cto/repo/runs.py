@@ -70,6 +70,14 @@ def results(lens: Lens, start: str, tip: str, run: str) -> dict[str, TaskResult]
     return {result.task_id: result for result in all_results(lens, start, [tip], run)}
 
 
+def runs_named(lens: Lens, target: str, head: str) -> tuple[str, ...]:
+    """The runs that the commits of `head` which are not in `target` say they are of, the last named first."""
+    form = "%(trailers:key=Cto-Run,valueonly,separator=%x1F)"
+    out = lens.run("log", "-z", f"--format={form}", "--end-of-options", head, f"^{target}").decode("utf-8", "replace")
+    said = (value.rpartition("\x1f")[2].strip() for value in out.split("\0"))
+    return tuple(dict.fromkeys(run for run in said if RUN_ID.fullmatch(run)))
+
+
 def all_results(lens: Lens, start: str, tips: Sequence[str], run: str) -> list[TaskResult]:
     """All results of `run` among the commits of `tips` that are not in `start`, the oldest first."""
     trailers = "%x00".join(f"%(trailers:key={name},valueonly,separator=%x1F)" for name in _TRAILERS)

@@ -1,0 +1,239 @@
+"""One job: from the event to what is done about it, and from what comes out to exit code, outputs and summary.
+
+The exit code is 0 only where the gate is open, or where there was nothing to be asked (a comment that is only talk).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from git_cto.action.checks import check_name
+from git_cto.action.gate import gate
+from git_cto.action.group import judge_group
+from git_cto.action.inputs import read_inputs, read_job
+from git_cto.action.outcome import Outcome, failed
+from git_cto.action.posting import Post
+from git_cto.action.review import review
+from git_cto.action.scene import Means, Scene, scene_of, still_there, working_environment
+from git_cto.action.slash import Command, may, obey, read_command
+from git_cto.errors import CtoError, ExitCode, ToolError, UsageError
+from git_cto.forge.event import MAX_PAYLOAD, parse_event
+from git_cto.forge.hub import Hub
+from git_cto.forge.runner import Runner
+from git_cto.forge.values import CheckReport
+from git_cto.model import VerdictRecord
+from git_cto.redaction import redact_all, redacted, secret_values
+from git_cto.render.check import job_summary
+from git_cto.render.markdown import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from git_cto.action.inputs import Inputs, Job
+    from git_cto.forge.event import Event
+    from git_cto.forge.values import Pull
+    from git_cto.render.comment import PullState
+
+    Work = Callable[[Scene, Post], Outcome]
+
+_OVERTAKEN = "The pull request changed while it was being looked at, so nothing was decided about it."
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """How a job ended: its exit code, and what is told in its outputs and its summary."""
+
+    code: int
+    outputs: dict[str, str]
+    summary: str = ""
+    problems: tuple[CtoError, ...] = ()
+
+
+def run_job(environ: Mapping[str, str], log: TextIO) -> int:
+    """Does what this job is there for; the exit code. Raises `CtoError` only where nothing can be told to anybody."""
+    runner = Runner(environ, log)
+    secrets = secret_values(environ)
+    runner.outputs({"allowed": "false"})  # until something else is said: the last one counts
+    try:
+        job, inputs = read_job(environ), read_inputs(environ)
+        for secret in (inputs.github_token, inputs.openai_api_key, inputs.anthropic_api_key, inputs.signing_key):
+            runner.mask(secret)
+        with runner.quiet_log():
+            ended = _handled(job, inputs, environ)
+    except CtoError as error:
+        ended = _stopped(error)
+    runner.outputs({name: redacted(value, secrets) for name, value in ended.outputs.items()})
+    runner.summary(redacted(ended.summary, secrets))
+    for problem in ended.problems:
+        hint = f" Next: {problem.hint}." if problem.hint else ""
+        runner.say("error", redacted(f"{problem.message}{hint}", secrets))
+    return ended.code
+
+
+def _stopped(error: CtoError) -> Ended:
+    """The end of a job that could not even begin with a pull request."""
+    next_step = f"\n\nNext: {text(error.hint)}" if error.hint else ""
+    summary = f"### ? Could not be done\n\n{text(error.message)}{next_step}\n"
+    outputs = {"allowed": "false", "summary": error.message}
+    return Ended(code=int(error.exit_code), outputs=outputs, summary=summary, problems=(error,))
+
+
+def _handled(job: Job, inputs: Inputs, environ: Mapping[str, str]) -> Ended:
+    event = read_event(job)
+    command = read_command(event)
+    if event.kind == "comment" and command is None and inputs.mode != "run":
+        return _ignored("That comment is no command of git-cto.")
+    hub = Hub(job.api, inputs.github_token, job.repository, graphql_url=job.graphql, pace=_pace(job))
+    with working_environment(job, inputs, environ, hub.me()) as variables:
+        means = Means(job=job, inputs=inputs, hub=hub, environ=variables)
+        return _done(means, event, command)
+
+
+def _done(means: Means, event: Event, command: Command | None) -> Ended:
+    """What this event is there for, in this mode."""
+    mode = means.inputs.mode
+    if mode == "run":
+        from git_cto.action.run import run  # noqa: PLC0415 -- start-up: it brings the whole loop
+
+        return run(means, event)
+    if event.kind == "merge_group":
+        return _group(means, event)
+    if command is not None and event.comment is not None:
+        return _obeyed(means, event.number, event.comment.id, command)
+    number = event.number or means.inputs.pull_request
+    if event.kind not in {"pull_request", "dispatch"} or not number:
+        raise UsageError(
+            f"Nothing can be judged on the event {event.name}: it names no pull request.",
+            "on: pull_request_target, merge_group, issue_comment (or workflow_dispatch with pull-request)",
+            code="event",
+        )
+    if mode == "gate":
+        return judge_pull(means, number, lambda scene, _: gate(scene), comment=False)
+    return judge_pull(
+        means, number, lambda scene, post: review(scene, event.sender, before=post.underway), comment=True
+    )
+
+
+def read_event(job: Job) -> Event:
+    """The event of this job. Raises `ToolError` where it cannot be read."""
+    try:
+        with open(job.event_path, "rb") as file:
+            payload = file.read(MAX_PAYLOAD + 1)
+    except OSError as error:
+        raise ToolError(f"The event of this job cannot be read: {error.strerror}.", "run the job again") from error
+    return parse_event(job.event_name, payload, repository=job.repository, server=job.server)
+
+
+def _pace(job: Job) -> float:
+    """Seconds between two writes: what GitHub asks for. A server on this very machine asks for none."""
+    return 0.0 if urlsplit(job.api).hostname in {"127.0.0.1", "localhost"} else 1.0
+
+
+# ---- a pull request
+
+
+def judge_pull(means: Means, number: int, work: Work, *, comment: bool) -> Ended:
+    """What is done about a pull request, posted and told. Whatever fails on the way closes."""
+    pull = means.hub.pull(number)
+    if pull.closed:
+        return _finished(means, pull)
+    post = Post(means=means, pull=pull, secrets=secret_values(means.environ))
+    try:
+        with scene_of(means, number, pull) as scene:
+            post.pull = scene.pull
+            outcome = _judged(scene, post, work)
+            state = post.everything(outcome, scene.workspace.lens, comment=comment)
+    except CtoError as error:
+        outcome = failed(error)
+        if error.code == "overtaken":
+            return _told(outcome, post.state_of(outcome), post)
+        state = post.everything(outcome, None, comment=comment)
+    return _told(outcome, state, post)
+
+
+def _judged(scene: Scene, post: Post, work: Work) -> Outcome:
+    """What comes out, as long as the pull request is still what it was: else nothing of it is posted."""
+    try:
+        outcome = work(scene, post)
+    except CtoError as error:
+        outcome = failed(error)
+    if not still_there(scene):
+        raise ToolError(_OVERTAKEN, "the run for its newest commit decides", code="overtaken")
+    return outcome
+
+
+def _finished(means: Means, pull: Pull) -> Ended:
+    outcome = Outcome(state="finished", code=ExitCode.NOT_APPROVED, reasons=("The pull request is closed.",))
+    post = Post(means=means, pull=pull, secrets=secret_values(means.environ))
+    return _told(outcome, post.state_of(outcome), post)
+
+
+def _told(outcome: Outcome, state: PullState, post: Post) -> Ended:
+    """Outputs and summary of what came out. What could not be posted is no success."""
+    code = int(outcome.exit_code)
+    if post.problems and code == ExitCode.OK:
+        code = int(ExitCode.INCONCLUSIVE)
+    record = state.verdict
+    here = record is not None and outcome.found is not None and record.subject.change == outcome.found.change.id
+    verdict = record.body if record is not None and here and isinstance(record.body, VerdictRecord) else None
+    findings = msgspec.to_builtins(verdict.open_findings) if verdict else []
+    outputs = {
+        "verdict": verdict.verdict if verdict else "",
+        "allowed": "true" if outcome.allowed and code == ExitCode.OK else "false",
+        "round": str(verdict.round) if verdict else "",
+        "summary": verdict.said if verdict else " ".join(outcome.reasons),
+        "findings": msgspec.json.encode(redact_all(findings, post.secrets)).decode(),
+        "review-file": outcome.review_file,
+        "run": (outcome.found.run or "") if outcome.found else "",
+        "tokens": str(outcome.tokens),
+    }
+    return Ended(code=code, outputs=outputs, summary=job_summary(state), problems=tuple(post.problems))
+
+
+# ---- comments and merge groups
+
+
+def _obeyed(means: Means, number: int, comment: int, command: Command) -> Ended:
+    """What a command comes to, where who typed it may; anybody else's costs nothing."""
+    if not may(means, command):
+        return _ignored(f"{command.who.login} may not do that here: nothing was done.")
+    means.hub.react(comment, "eyes")
+    return judge_pull(means, number, lambda scene, post: obey(scene, command, before=post.underway), comment=True)
+
+
+def _ignored(why: str) -> Ended:
+    return Ended(code=0, outputs={"allowed": "false", "summary": why}, summary=f"{text(why)}\n")
+
+
+def _group(means: Means, event: Event) -> Ended:
+    """The answer to a merge queue, on the group's head. A queue that gets none waits for ever."""
+    target = event.base_ref.removeprefix("refs/heads/")
+    try:
+        group = judge_group(means, event)
+        allowed, members, reasons, code = group.allowed, group.members, group.reasons, 0 if group.allowed else 1
+    except CtoError as error:
+        allowed, members, reasons, code = False, (), (error.message, error.hint), int(error.exit_code)
+    secrets = secret_values(means.environ)
+    reasons = tuple(redacted(one, secrets) for one in reasons)
+    names = ", ".join(f"#{number}" for number in members)
+    title = f"✓ Approved: {names}" if allowed else "✗ Closed"
+    lines = [f"### {title}", "", *(f"- {text(one, 1_000)}" for one in reasons[:50])]
+    if allowed:
+        lines.append("Every member is approved, and merging them in order gives exactly this.")
+    report = CheckReport(
+        name=check_name(target),
+        title=title[:255],
+        summary="\n".join(lines),
+        conclusion="success" if allowed else "failure",
+        details_url=means.job.run_page,
+    )
+    problems: tuple[CtoError, ...] = ()
+    try:
+        means.hub.check_run(event.head_sha, report)
+    except ToolError as error:
+        problems, code = (error,), code or int(ExitCode.INCONCLUSIVE)
+    outputs = {"allowed": "true" if allowed and code == 0 else "false", "summary": " ".join(reasons), "tokens": "0"}
+    return Ended(code=code, outputs=outputs, summary="\n".join(lines) + "\n", problems=problems)

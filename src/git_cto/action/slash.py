@@ -1,0 +1,118 @@
+"""What people type in a comment of a pull request: `/cto review`, `continue <reason>`, `override <reason>`, `status`.
+
+Read strictly and obeyed only where write access stands behind it; everything else in a comment is only text. What is
+decided here is recorded under the name of whoever typed it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from git_cto import __version__
+from git_cto.action.gate import ask_gate, gate
+from git_cto.action.people import may_ask, may_write
+from git_cto.action.review import hand_on, review
+from git_cto.errors import UsageError
+from git_cto.model import Actor
+from git_cto.work.deciding import checked_reason, record_continue, record_override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from git_cto.action.outcome import Outcome
+    from git_cto.action.scene import Means, Scene
+    from git_cto.forge.event import Event
+    from git_cto.forge.values import User
+
+Verb = Literal["review", "continue", "override", "status"]
+
+_COMMAND = re.compile(r"/cto[ \t]+(review|continue|override|status)(?![^\s])[ \t]*(.*)", re.DOTALL)
+_NO_REASON = frozenset(("review", "status"))
+
+
+class Command(Struct, frozen=True):
+    """What somebody typed, and who. `reason` is "" where none was given."""
+
+    verb: Verb
+    reason: str
+    who: User
+
+
+def read_command(event: Event) -> Command | None:
+    """The command that a comment is; None where it is none. It begins the comment, and was not put there by an edit."""
+    comment = event.comment
+    if comment is None or event.action != "created" or comment.author.login.lower() != event.sender.login.lower():
+        return None
+    found = _COMMAND.fullmatch(comment.body.replace("\r\n", "\n").strip("\n"))
+    if found is None:
+        return None
+    verb = cast("Verb", found[1])
+    reason = found[2].strip()
+    if reason and verb in _NO_REASON:
+        return None  # a sentence that happens to begin like that
+    return Command(verb, reason, comment.author)
+
+
+def may(means: Means, command: Command) -> bool:
+    """Whether somebody may have this done: to decide takes write access; to ask, what it takes for any review."""
+    if command.verb in {"continue", "override"}:
+        return may_write(means, command.who)
+    return may_ask(means, command.who)
+
+
+def obey(scene: Scene, command: Command, *, before: Callable[[Outcome], None] = lambda _: None) -> Outcome:
+    """Does what was typed. What cannot be done leaves everything as it is, and says why."""
+    try:
+        return _obeyed(scene, command, before)
+    except UsageError as error:
+        outcome = gate(scene)
+        why = f"/cto {command.verb}, as {command.who.login} typed it, did nothing: {error.message} Next: {error.hint}."
+        return replace(outcome, notes=(*outcome.notes, why))
+
+
+def _obeyed(scene: Scene, command: Command, before: Callable[[Outcome], None]) -> Outcome:
+    if command.verb == "status":
+        return gate(scene)
+    if command.verb == "override":
+        return _override(scene, command)
+    if command.verb == "review":
+        return review(scene, command.who, before=before)
+    now = _go_on(scene, command)
+    outcome = review(now, command.who, before=before)
+    return outcome if outcome.tokens else replace(outcome, kept=hand_on(now))
+
+
+def _override(scene: Scene, command: Command) -> Outcome:
+    reason = checked_reason(scene.workspace, command.reason, "/cto override <reason>")
+    author = scene.pull.author.login.lower() == command.who.login.lower()
+    if author and scene.found.policy.gate.signer_is_not_author:
+        raise UsageError(
+            f"{command.who.login} wrote this pull request, and nobody overrides the gate for what is their own.",
+            "ask somebody else with write access, or set [gate] signer_is_not_author = false on the target branch",
+            code="own_work",
+        )
+    record_override(scene.workspace, scene.found, reason=reason, actor=_actor(scene, command.who))
+    now = scene.again()
+    kept = hand_on(now)
+    return replace(ask_gate(now), kept=kept)
+
+
+def _go_on(scene: Scene, command: Command) -> Scene:
+    reason = checked_reason(scene.workspace, command.reason, "/cto continue <reason>")
+    if not scene.means.inputs.signing_key:
+        raise UsageError(
+            "There is no signing-key, so the next run could not know who let this go on.",
+            "give the workflow a signing-key; or, on a machine of yours: git cto continue --sign --reason TEXT",
+            code="cannot_sign",
+        )
+    record_continue(scene.workspace, scene.found, reason=reason, actor=_actor(scene, command.who))
+    return scene.again()
+
+
+def _actor(scene: Scene, who: User) -> Actor:
+    host = scene.means.job.server.partition("://")[2]
+    return Actor(name=who.login, email=f"{who.login}@users.noreply.{host}", host=host, tool=f"git-cto {__version__}")
