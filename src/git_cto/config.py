@@ -28,6 +28,7 @@ KNOWN = {
     "cto.rounds.max": "verdicts before a human is asked (at most the policy's)",
     "cto.rounds.escalateafter": "revise in a row before a human is asked (at most the policy's)",
     "cto.coverage.maxbytes": "bytes of patch and content shown to a reviewer (at most the policy's)",
+    "cto.sign": "whether to sign what is recorded, whatever git does with commits",
     "cto.gate.trust": '"signed" demands signatures where the policy does not',
 }
 

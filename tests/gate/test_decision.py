@@ -394,14 +394,14 @@ SIGNED = Policy(gate=GatePolicy(trust="signed"))
 
 def test_unsigned_records_count_for_nothing_where_signatures_do() -> None:
     said = closed(APPROVED, record(an_override()), policy=SIGNED)
-    assert said.endswith("Only signed records count here.")
+    assert said.endswith("and of 2 about exactly this change none does: it is not signed.")
     assert decision(replace(APPROVED, signers=(CI,)), policy=SIGNED).allowed
 
 
 def test_a_signed_approval_of_an_unsigned_plan_closes() -> None:
     plan = a_plan()
     approved = record(a_verdict(plan), "a", signers=(CI,))
-    assert "is not in the ledger" in closed(approved, record(a_plan_record(plan), "p"), policy=SIGNED)
+    assert "is not among the signed records" in closed(approved, record(a_plan_record(plan), "p"), policy=SIGNED)
     assert decision(approved, record(a_plan_record(plan), "p", signers=(CI,)), policy=SIGNED).allowed
 
 

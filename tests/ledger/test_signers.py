@@ -25,7 +25,7 @@ ADAS, BENS = key_of("a"), key_of("b")
 
 
 def read(line: str) -> Signers:
-    return read_signers(line, None)
+    return read_signers(line.encode("utf-8", "replace"), None)
 
 
 def counts(line: str) -> Allowed:
@@ -145,11 +145,11 @@ def test_without_a_list_nobody_may_sign() -> None:
     found = read_signers(None, None)
     assert found.missing
     assert found.allowed == ()
-    assert not read_signers("", None).missing
+    assert not read_signers(b"", None).missing
 
 
 def test_revoked_keys_are_public_keys_one_a_line() -> None:
-    found = read_signers(f"ada {OURS} {ADAS}", f"# left the team\n\n{ADAS} ada\n{BENS}\n".encode())
+    found = read_signers(f"ada {OURS} {ADAS}".encode(), f"# left the team\n\n{ADAS} ada\n{BENS}\n".encode())
     assert found.fault == ""
     assert found.allowed[0].key in found.revoked_keys
     assert len(found.revoked_keys) == 2
@@ -157,9 +157,9 @@ def test_revoked_keys_are_public_keys_one_a_line() -> None:
 
 
 def test_a_key_revocation_list_is_left_to_ssh_keygen() -> None:
-    found = read_signers(f"ada {OURS} {ADAS}", KRL_MAGIC + b"rest")
+    found = read_signers(f"ada {OURS} {ADAS}".encode(), KRL_MAGIC + b"rest")
     assert (found.revoked, found.revoked_keys, found.fault) == (KRL_MAGIC + b"rest", frozenset(), "")
-    assert read_signers("", b"").revoked is None
+    assert read_signers(b"", b"").revoked is None
 
 
 @pytest.mark.parametrize(
@@ -176,19 +176,25 @@ def test_a_key_revocation_list_is_left_to_ssh_keygen() -> None:
     ],
 )
 def test_where_the_revoked_keys_cannot_be_read_nobody_may_sign(revoked: bytes) -> None:
-    found = read_signers(f"ada {OURS} {ADAS}", revoked)
+    found = read_signers(f"ada {OURS} {ADAS}".encode(), revoked)
     assert "so no signature counts" in found.fault
 
 
+def test_a_list_that_is_not_utf8_allows_nobody() -> None:
+    found = read_signers(f"ada {OURS} {ADAS}\n".encode() + b"# Ren\xe9\n", None)
+    assert found.allowed == ()
+    assert "not UTF-8" in found.fault
+
+
 def test_files_beyond_any_use_are_refused() -> None:
-    assert "too large" in read_signers("#" * (LARGEST_LIST + 1), None).fault
-    assert "too large" in read_signers("", b"#" * (LARGEST_LIST + 1)).fault
+    assert "too large" in read_signers(b"#" * (LARGEST_LIST + 1), None).fault
+    assert "too large" in read_signers(b"", b"#" * (LARGEST_LIST + 1)).fault
 
 
 @quick
-@given(st.text(max_size=200), st.binary(max_size=100))
-def test_no_text_makes_a_reader_raise_or_count_anybody(text: str, revoked: bytes) -> None:
-    assert read_signers(text, revoked).allowed == ()
+@given(st.text(max_size=200).map(str.encode) | st.binary(max_size=200), st.binary(max_size=100))
+def test_no_bytes_make_a_reader_raise_or_count_anybody(listed: bytes, revoked: bytes) -> None:
+    assert read_signers(listed, revoked).allowed == ()
 
 
 @quick

@@ -56,7 +56,7 @@ def key_of(said: str, cwd: str = "/", program: str = "") -> SigningKey:
 
 def accepted(signature: Signature, key: Key) -> bool:
     """Whether a reader takes the signature for one by this key."""
-    found = trusted([carrying(signature)], read_signers(key.line(), None), AT, os.environ)
+    found = trusted([carrying(signature)], read_signers(key.line().encode(), None), AT, os.environ)
     return [one.key for one in found[0].signers] == [fingerprint(key.blob)]
 
 

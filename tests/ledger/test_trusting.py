@@ -48,7 +48,7 @@ def signed(*signatures: Signature, record: Record = PLAIN) -> Record:
 
 
 def judged(record: Record, *lines: str, revoked: bytes | None = None, at: str = AT, most: int = 64) -> Record:
-    (found,) = trusted([record], read_signers("".join(lines), revoked), at, os.environ, most=most)
+    (found,) = trusted([record], read_signers("".join(lines).encode(), revoked), at, os.environ, most=most)
     assert replace(found, signers=(), doubt="") == replace(record, signers=(), doubt="")
     assert bool(found.signers) != bool(found.doubt)
     assert found.trusted == bool(found.signers)
@@ -208,7 +208,7 @@ def test_the_first_records_are_checked_first(ada: Key) -> None:
     records = [
         signed(signature(ada, one), record=one) for one in (encode(ABOUT, a_verdict(round=n)) for n in (1, 2, 3))
     ]
-    found = trusted(records, read_signers(ada.line(), None), AT, os.environ, most=2)
+    found = trusted(records, read_signers(ada.line().encode(), None), AT, os.environ, most=2)
     assert [one.trusted for one in found] == [True, True, False]
 
 
@@ -218,7 +218,7 @@ def test_many_records_are_checked_each_by_itself(ada: Key, ben: Key) -> None:
     records = [signed(signature(key, one), record=one) for key, one in zip(signers, plain, strict=True)]
     records[3] = plain[3]
     records[4] = replace(records[4], signatures=records[5].signatures)
-    found = trusted(records, read_signers(ada.line() + ben.line(), None), AT, os.environ)
+    found = trusted(records, read_signers((ada.line() + ben.line()).encode(), None), AT, os.environ)
     assert [bool(one.signers) for one in found] == [n not in {3, 4} for n in range(12)]
     assert [one.signers[0].principal for one in found[:3]] == ["ada@example.org", "ben@example.org", "ada@example.org"]
 

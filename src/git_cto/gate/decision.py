@@ -14,6 +14,7 @@ from git_cto.gate.digests import plan_digest
 from git_cto.gate.refusals import lifted_aborts, standing_refusal
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import coverage_gaps, judge, way_out
+from git_cto.gate.trust import admitted, by_another, people, same_hands, standing_approval, why_not_admitted
 from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _OVERRULE = "git cto override --reason TEXT, or git cto review on its own branch"
 _STOPPED = "git cto continue --reason TEXT, then fix it and git cto review"
 _FIX = "fix it, then git cto review"
+_ANOTHER = "git cto override --reason TEXT, by an allowed signer who neither wrote it nor signed its approval"
 
 
 class Facts(Struct, frozen=True):
@@ -36,6 +38,10 @@ class Facts(Struct, frozen=True):
     commits_since: int | None = None  # commits after the last judged one, where that is an ancestor
     run: str = ""  # the run whose branch is asked about
     series: str = ""  # what its rounds are counted in
+    authors: frozenset[str] = frozenset()  # e-mail addresses in its commits, in lower case
+    executors: tuple[str, ...] = ()  # programs that its result commits name
+    co_authors: tuple[str, ...] = ()  # `Name <address>`
+    agreed: tuple[str, ...] = ()  # people who may, and who approved exactly this head elsewhere: none of its authors
 
 
 class Decision(Struct, frozen=True):
@@ -56,9 +62,8 @@ def decide(
     `records` are all that were found for its head, its content and its series; what is about something else is
     ignored. `standing` is where the change's series stands, where it has one.
     """
-    known = in_order(records)  # before any is left out: the order of a signed one may hang on an unsigned one
-    if policy.gate.trust == "signed":
-        known = [record for record in known if record.signers]
+    ordered = in_order(records)  # before any is left out: the order of a signed one may hang on an unsigned one
+    known = [one for record in ordered if (one := admitted(record, policy.gate, facts.authors))]
     covering = [record for record in known if _covers(record, change, facts.target)]
     about = [record for record in covering if not _approved_elsewhere(record, facts)]
     if facts.conflicts:
@@ -71,8 +76,9 @@ def decide(
     if covering and not about:
         return Decision(False, (f"It was approved without the plan of the run {facts.run}.",), "git cto review")
     if not about:
-        return _unjudged(change, facts, standing, policy)
-    decision = _by_latest(change, about, known, standing, policy)
+        uncounted = [record for record in ordered if _covers(record, change, facts.target)]
+        return _unjudged(change, facts, standing, policy, uncounted)
+    decision = _by_latest(change, about, known, standing, policy, facts)
     if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
         lifted = lifted_aborts(in_order(known))
         against = _against(decision.by.body, standing_refusal(decision.by.body, about[:-1], lifted), facts, standing)
@@ -80,7 +86,7 @@ def decide(
             against = ()
         if against:
             return Decision(False, against, _OVERRULE, plan=decision.plan)
-    return decision
+    return _with_enough_people(decision, about, policy) if decision.allowed else decision
 
 
 def _approved_elsewhere(record: Record, facts: Facts) -> bool:
@@ -113,12 +119,16 @@ def _covers(record: Record, change: Change, target: Target) -> bool:
 
 
 def _by_latest(
-    change: Change, about: Sequence[Record], known: Sequence[Record], standing: Standing | None, policy: Policy
+    change: Change,
+    about: Sequence[Record],
+    known: Sequence[Record],
+    standing: Standing | None,
+    policy: Policy,
+    facts: Facts,
 ) -> Decision:
     latest = about[-1]
     if isinstance(latest.body, OverrideRecord):
-        who = latest.body.actor.name
-        return Decision(True, (f"{who} overrode the gate for exactly this change: {latest.body.reason}",), by=latest)
+        return _overridden(change, about, latest, policy, facts)
     verdict = latest.body
     assert isinstance(verdict, VerdictRecord)  # noqa: S101 -- `_covers` lets nothing else through
     plan = _plan_of(verdict, known)
@@ -132,17 +142,69 @@ def _by_latest(
     doubts = _doubts(change, verdict, plan, policy)
     if doubts:
         return Decision(False, tuple(doubts), "git cto review again, or git cto override --reason TEXT", plan=plan)
+    why = _without_another(change, about, latest, policy, facts)
+    if why:
+        signed = policy.gate.trust == "signed"
+        return Decision(False, (why,), _ANOTHER if signed else "git cto override --reason TEXT", plan=plan)
+    same = _same_hands(about, verdict, policy, facts)
+    if same:
+        return Decision(False, same, "git cto override --reason TEXT, by a human who has read it", plan=plan)
+    return Decision(True, (_opened(latest, verdict),), by=latest, plan=plan)
+
+
+def _overridden(change: Change, about: Sequence[Record], latest: Record, policy: Policy, facts: Facts) -> Decision:
+    """Open by a human's word; where signatures count, who signed an approval of control paths cannot add that word."""
+    body = latest.body
+    assert isinstance(body, OverrideRecord)  # noqa: S101 -- what the caller found
+    why = _without_another(change, about, standing_approval(about), policy, facts)
+    if why:
+        return Decision(False, (why,), _ANOTHER)
+    who = ", ".join(people([latest])) if latest.signers else body.actor.name
+    return Decision(True, (f"{who} overrode the gate for exactly this change: {body.reason}",), by=latest)
+
+
+def _same_hands(about: Sequence[Record], verdict: VerdictRecord, policy: Policy, facts: Facts) -> tuple[str, ...]:
+    """Why whoever wrote the change may have approved it, where the policy rules that out and no human overrode it."""
+    if not policy.gate.executor_is_not_reviewer or any(isinstance(one.body, OverrideRecord) for one in about):
+        return ()
+    return same_hands(verdict, facts.executors, facts.co_authors)
+
+
+def _without_another(
+    change: Change, about: Sequence[Record], approval: Record | None, policy: Policy, facts: Facts
+) -> str:
+    """Why a change to control paths needs somebody else's word, "" where it has it or needs none.
+
+    Where signatures count that is somebody who did not sign the approval.
+    """
+    if facts.agreed:
+        return ""
     touched = [file.name for file in change.files if policy.gate.controls(file.text)]
-    overridden = any(isinstance(record.body, OverrideRecord) for record in about)
-    if touched and not overridden:
-        some = ", ".join(touched[:3])
-        return Decision(
-            False,
-            (f"It changes what the gate itself rests on ({some}): a human has to agree as well.",),
-            "git cto override --reason TEXT",
-            plan=plan,
-        )
-    return Decision(True, (_opened(verdict),), by=latest, plan=plan)
+    overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
+    if not touched or (overrides and (policy.gate.trust != "signed" or by_another(overrides, approval))):
+        return ""
+    some = ", ".join(touched[:3])
+    if overrides:
+        return f"It changes what the gate itself rests on ({some}), and who overrode it is who signed the approval."
+    return f"It changes what the gate itself rests on ({some}): a human has to agree as well."
+
+
+def _with_enough_people(decision: Decision, about: Sequence[Record], policy: Policy) -> Decision:
+    """The decision to open, unless more people have to stand behind it where signatures count."""
+    gate, approval = policy.gate, standing_approval(about)
+    if gate.trust != "signed" or gate.threshold == 1:
+        return decision
+    overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
+    behind = people([*overrides, *([approval] if approval else [])])
+    if len(behind) >= gate.threshold:
+        return decision
+    who = ", ".join(behind)
+    return Decision(
+        False,
+        (f"{len(behind)} of the {gate.threshold} signers that the policy asks for stand behind it: {who}.",),
+        "git cto sign, by another allowed signer",
+        plan=decision.plan,
+    )
 
 
 def _stopped(standing: Standing | None) -> bool:
@@ -167,7 +229,9 @@ def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
     if verdict.coverage.files != len(change.files):
         doubts.append("The approval's coverage does not fit the change.")
     if verdict.digests.plan and plan is None:
-        doubts.append("The plan that it was approved for is not in the ledger (git cto sync fetches it).")
+        signed = policy.gate.trust == "signed"
+        where = "among the signed records (git cto sign)" if signed else "in the ledger (git cto sync fetches it)"
+        doubts.append(f"The plan that it was approved for is not {where}.")
     gaps = coverage_gaps(verdict.coverage, policy)
     doubts += [f"The reviewer did not see all of it: {gap}." for gap in gaps]
     judged = judge(
@@ -192,18 +256,24 @@ def _first(verdict: VerdictRecord) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def _opened(verdict: VerdictRecord) -> str:
+def _opened(record: Record, verdict: VerdictRecord) -> str:
     engine = f"{verdict.engine.model} ({verdict.engine.engine.capitalize()} {verdict.engine.version})"
     tasks = f", {verdict.tasks} of {verdict.tasks} {'task' if verdict.tasks == 1 else 'tasks'}" if verdict.tasks else ""
-    return f"Approved in round {verdict.round} by {engine}{tasks}."
+    signers = f", signed by {', '.join(people([record]))}" if record.signers else ""
+    return f"Approved in round {verdict.round} by {engine}{tasks}{signers}."
 
 
-def _unjudged(change: Change, facts: Facts, standing: Standing | None, policy: Policy) -> Decision:
-    """Closed, because nobody judged exactly this: say what was judged last and what came after it."""
+def _unjudged(
+    change: Change, facts: Facts, standing: Standing | None, policy: Policy, uncounted: Sequence[Record]
+) -> Decision:
+    """Closed, because nobody judged exactly this: say what was judged last and what came after it.
+
+    `uncounted` are the records about exactly this that do not count.
+    """
     reasons = [f"{change.head[:12]} has no approval for {facts.target.name}."]
     next_step = "git cto review"
     latest = standing.latest if standing else None
-    if standing and latest and isinstance(latest.body, VerdictRecord):
+    if standing and latest and isinstance(latest.body, VerdictRecord) and latest.id not in {r.id for r in uncounted}:
         body = latest.body
         said = "approved" if body.verdict == "approve" else f"said {body.verdict}: {_first(body)}"
         reasons.append(
@@ -215,5 +285,16 @@ def _unjudged(change: Change, facts: Facts, standing: Standing | None, policy: P
         if _stopped(standing):
             next_step = "git cto continue --reason TEXT, then git cto review"
     if policy.gate.trust == "signed":
-        reasons.append("Only signed records count here.")
+        reasons.append(_why_uncounted(uncounted, facts))
+        next_step = "git cto sign, by an allowed signer, or git cto review" if uncounted else next_step
     return Decision(False, tuple(reasons), next_step)
+
+
+def _why_uncounted(uncounted: Sequence[Record], facts: Facts) -> str:
+    """That only signed records count, how many there are that do not, and why the last of them does not."""
+    if not uncounted:
+        return "Only signed records count here, and there is none about exactly this change."
+    why = why_not_admitted(uncounted[-1], facts.authors)
+    if len(uncounted) == 1:
+        return f"Only signed records count here, and the one about exactly this change does not: {why}."
+    return f"Only signed records count here, and of {len(uncounted)} about exactly this change none does: {why}."

@@ -98,9 +98,16 @@ class CoveragePolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GatePolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[gate]`: whose records count, and paths whose change needs a human on top."""
+    """`[gate]`: whose records count, and paths whose change needs a human on top.
+
+    Where signed records count: whether those of the change's own authors open the gate, and how many people have to
+    stand behind it. `executor_is_not_reviewer`: who made the model that wrote it may not be who made the reviewer's.
+    """
 
     trust: Literal["local", "signed"] = "local"
+    signer_is_not_author: bool = True
+    threshold: Annotated[int, Meta(ge=1, le=10)] = 1
+    executor_is_not_reviewer: bool = False
     control_paths: tuple[Glob, ...] = DEFAULT_CONTROL_PATHS
 
     def controls(self, path: str) -> bool:

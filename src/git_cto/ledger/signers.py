@@ -77,20 +77,24 @@ class Signers(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(name for one in self.lines(key) for name in one.principals))
 
 
-def read_signers(text: str | None, revoked: bytes | None) -> Signers:
+def read_signers(content: bytes | None, revoked: bytes | None) -> Signers:
     """The signers that the two files say, each None where there is none. Never raises."""
     allowed: list[Allowed] = []
     ignored: list[Ignored] = []
-    if text is not None and len(text) > LARGEST_LIST:
-        return Signers(fault=f"{SIGNERS_PATH} is too large.")
-    for number, line in enumerate((text or "").split("\n"), start=1):
+    try:
+        text = (content or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return Signers(fault=f"{SIGNERS_PATH} is not UTF-8, so no signature counts.")
+    if len(text) > LARGEST_LIST:
+        return Signers(fault=f"{SIGNERS_PATH} is too large, so no signature counts.")
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             read = _read_line(number, line.strip())
             if isinstance(read, Allowed):
                 allowed.append(read)
             else:
                 ignored.append(read)
-    found = Signers(allowed=tuple(allowed), ignored=tuple(ignored), missing=text is None)
+    found = Signers(allowed=tuple(allowed), ignored=tuple(ignored), missing=content is None)
     return found if revoked is None else _without_revoked(found, revoked)
 
 

@@ -19,6 +19,7 @@ from git_cto.repo.change import conflicts, fetch_missing
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import results
 from git_cto.work.runs import current_plan
+from git_cto.work.surveying import latest_plan
 
 if TYPE_CHECKING:
     from git_cto.gate.policy import Policy
@@ -71,9 +72,7 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         plan = current_plan(record.body.plan, found.standing)
         done = _results(workspace, found, plan, record.body.start)
     elif found.run:
-        raise UsageError(
-            f"The ledger has no plan of the run {found.run!r}.", "git cto sync, if it was planned elsewhere"
-        )
+        raise _no_plan(found, found.run)
     hidden = secret_values(workspace.environ)  # the model, the artifacts and a dry run get what is said here
     return Brief(
         survey=found,
@@ -85,6 +84,17 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         uncommitted=uncommitted,
         messages=messages(workspace, found) if plan is None else "",
     )
+
+
+def _no_plan(found: Survey, run: str) -> UsageError:
+    if latest_plan(found.records, run):
+        return UsageError(
+            f"The plan of the run {run!r} is signed by nobody who may, and only signed records count for "
+            f"{found.target.name}.",
+            f"git cto sign cto/{run}/trunk, by an allowed signer",
+            code="unsigned_plan",
+        )
+    return UsageError(f"The ledger has no plan of the run {run!r}.", "git cto sync, if it was planned elsewhere")
 
 
 def commands_for(policy: Policy, plan: Plan | None) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def record_continue(workspace: Workspace, found: Survey, *, reason: str, actor: 
         supersedes=where.supersedes,
     )
     subject = Subject(head=found.change.head, tree=found.change.tree)
-    return Decided(workspace.ledger.add(subject, body, series=body.series), found)
+    return Decided(workspace.record(subject, body, series=body.series), found)
 
 
 def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | None) -> Decided:
@@ -87,7 +87,7 @@ def record_override(workspace: Workspace, found: Survey, *, reason: str, actor: 
         supersedes=about[-1].id if about else found.standing.supersedes,
     )
     subject = Subject(head=change.head, tree=change.tree, change=change.id, sha256=change.sha256)
-    record = workspace.ledger.add(subject, body, series=body.series, change=change.raw)
+    record = workspace.record(subject, body, series=body.series, change=change.raw)
     show(workspace, change.head, record)
     return Decided(record, found)
 

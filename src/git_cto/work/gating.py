@@ -9,7 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto.gate.decision import Decision, Facts, decide
+from git_cto.gate.rounds import Standing, standing
 from git_cto.model import PlanRecord, VerdictRecord
+from git_cto.repo.authors import Authorship, authorship
 from git_cto.repo.change import conflicts
 from git_cto.repo.git import changed_paths_meanwhile
 from git_cto.repo.runs import results
@@ -37,8 +39,11 @@ def gate(workspace: Workspace, *, rev: str | None, base: str | None) -> Gated:
         return Gated(found, decide_on(workspace, found), len(uncommitted()))
 
 
-def decide_on(workspace: Workspace, found: Survey) -> Decision:
-    """The decision on a change that was looked up already."""
+def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ()) -> Decision:
+    """The decision on a change that was looked up already.
+
+    `agreed` are people who have looked at exactly this head and said so elsewhere, which is what control paths need.
+    """
     if not found.change.files:
         return Decision(
             False,
@@ -50,14 +55,41 @@ def decide_on(workspace: Workspace, found: Survey) -> Decision:
         if found.change.base == found.target.commit
         else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
-    facts = Facts(found.target, conflicting, _commits_since(workspace, found), found.run or "", found.series.name)
-    decision = decide(found.change, facts, found.records, found.standing, found.policy)
+    wrote = _who_wrote(workspace, found)
+    facts = Facts(
+        found.target,
+        conflicting,
+        _commits_since(workspace, found),
+        found.run or "",
+        found.series.name,
+        authors=wrote.addresses,
+        executors=wrote.executors,
+        co_authors=wrote.co_authors,
+        agreed=agreed,
+    )
+    decision = decide(found.change, facts, found.records, _standing(found), found.policy)
     if not decision.allowed:
         return decision
     undone = _undone_since(workspace, found, decision)
     if undone:
         return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
     return replace(decision, next_step=_merging(found))
+
+
+def _standing(found: Survey) -> Standing:
+    """Where the series stands for the gate: a refusal that nobody signed does not close it where signatures count."""
+    if found.policy.gate.trust != "signed":
+        return found.standing
+    return standing([record for record in found.records if record.trusted], found.series, found.policy.rounds)
+
+
+def _who_wrote(workspace: Workspace, found: Survey) -> Authorship:
+    """Who wrote the change; only asked where something hangs on it."""
+    gate = found.policy.gate
+    signed = gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in found.records)
+    if not signed and not gate.executor_is_not_reviewer:
+        return Authorship(frozenset(), (), ())
+    return authorship(workspace.lens, found.change.base, found.change.head)
 
 
 def _undone_since(workspace: Workspace, found: Survey, decision: Decision) -> list[str]:

@@ -47,13 +47,13 @@ def record_fitted(workspace: Workspace, subject: Subject, body: VerdictRecord, c
     attempts = list(_shorter(body))
     for attempt in attempts[:-1]:
         try:
-            record = workspace.ledger.add(subject, attempt, series=body.series, change=change)
+            record = workspace.record(subject, attempt, series=body.series, change=change)
             break
         except ToolError as error:
             if error.code != "record_too_large":
                 raise
     else:
-        record = workspace.ledger.add(subject, attempts[-1], series=body.series, change=change)
+        record = workspace.record(subject, attempts[-1], series=body.series, change=change)
     show(workspace, subject.head, record)
     return record
 

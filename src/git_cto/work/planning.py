@@ -123,7 +123,7 @@ def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
         base=prepared.base,
     )
     _check_branches(workspace)
-    record = workspace.ledger.add(Subject(head=prepared.start), body, series=body.series)
+    record = workspace.record(Subject(head=prepared.start), body, series=body.series)
     workspace.git.run("update-ref", "-m", "git cto plan", trunk_ref(run), prepared.start, workspace.place.zero)
     noted = (*prepared.notes, *notes)
     which = f" --run {run}" if len(runs(workspace.git)) > 1 else ""

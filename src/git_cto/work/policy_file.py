@@ -48,7 +48,17 @@ WORDS = {
         "listed_ok",
     ): "Globs of files that cannot be shown (binaries, submodules, links) and may pass all the same.",
     ("coverage", "max_bytes"): f"Bytes of patch and content that a reviewer is shown, at most {LARGEST_REQUEST}.",
-    ("gate", "trust"): '"local": records count without a signature; "signed": they do not.',
+    ("gate", "trust"): (
+        '"local": records count without a signature; "signed": only those count that somebody whom '
+        ".cto/allowed_signers lists has signed. In CI it is always signed."
+    ),
+    ("gate", "signer_is_not_author"): (
+        "Whether the signature of an author or committer of the change opens the gate for nothing (trust signed)."
+    ),
+    ("gate", "threshold"): "Different people who have to stand behind a change, 1 to 10 (trust signed).",
+    ("gate", "executor_is_not_reviewer"): (
+        "Whether the reviewer's model has to be of another vendor than the one that wrote the change."
+    ),
     ("gate", "control_paths"): "Globs of files whose change needs a human's override on top (.cto/** always does).",
     ("verify", "commands"): "Commands that take the place of the plan's.",
     ("verify", "timeout"): "Seconds that each of them may take.",

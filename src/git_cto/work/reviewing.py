@@ -64,7 +64,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
     assert isinstance(verdict, VerdictRecord)  # noqa: S101 -- what was just recorded
     if given.revised_tasks:
         _amend_plan(workspace, brief, given)
-    after = standing([*found.records, record], found.series, found.policy.rounds)
+    after = standing([*found.counted, record], found.series, found.policy.rounds)
     done = Reviewed(
         record=record,
         verdict=verdict,
@@ -152,4 +152,4 @@ def _amend_plan(workspace: Workspace, brief: Brief, given: Review) -> None:
         time=now(),
         supersedes=old.id,
     )
-    workspace.ledger.add(old.subject, body, series=body.series)
+    workspace.record(old.subject, body, series=body.series)

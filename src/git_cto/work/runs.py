@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from git_cto.errors import UsageError
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.gate.rule import BARRING
+from git_cto.gate.trust import for_rounds
 from git_cto.model import Plan, PlanRecord, Target, Task, TaskResult, VerdictRecord
 from git_cto.repo.runs import PREFIX, check_run_id, results, run_and_task, runs, trunk_ref
+from git_cto.work.surveying import latest_plan
 from git_cto.work.workspace import run_series
 
 if TYPE_CHECKING:
@@ -110,22 +112,22 @@ def _is_open(workspace: Workspace, run: str, trunk: str) -> bool:
 def load_run(workspace: Workspace, run_id: str) -> Run:
     """The run with this id; raises `UsageError` where the ledger has no plan of it."""
     records = workspace.ledger.find(series=f"run/{run_id}", objects=workspace.objects)
-    plans = [
-        record for record in in_order(records) if isinstance(record.body, PlanRecord) and record.body.run == run_id
-    ]
-    if not plans:
+    record = latest_plan(records, run_id)
+    if record is None:
         some = ", ".join(sorted(runs(workspace.git))[:5])
         raise UsageError(
             f"The ledger has no plan of a run {run_id!r}" + (f" (runs here: {some})." if some else "."),
             "git cto sync, if it was planned elsewhere",
         )
-    record = plans[-1]
+    target, policy = _judge(workspace, record)
+    if policy.gate.trust == "signed":
+        records = list(workspace.trusting(records, target))
+        record = _plan_that_counts(workspace, records, record, run_id)
+        target, policy = _judge(workspace, record)
     body = record.body
     assert isinstance(body, PlanRecord)  # noqa: S101 -- chosen above
-    target = workspace.target(body.base or body.target)
-    policy = workspace.policy(target)
     trunk = workspace.git.read_ref(trunk_ref(run_id))
-    where = standing(records, run_series(run_id, target.ref), policy.rounds)
+    where = standing(for_rounds(records, policy.gate), run_series(run_id, target.ref), policy.rounds)
     body = replace(body, plan=current_plan(body.plan, where))
     found = results(workspace.lens, body.start, trunk, run_id) if trunk else {}
     return Run(
@@ -140,6 +142,29 @@ def load_run(workspace: Workspace, run_id: str) -> Run:
         records=tuple(records),
         merged=trunk is not None and trunk != body.start and workspace.git.is_ancestor(trunk, target.commit),
     )
+
+
+def _judge(workspace: Workspace, record: Record) -> tuple[Target, Policy]:
+    """The target of a plan, and its policy."""
+    plan = record.body
+    assert isinstance(plan, PlanRecord)  # noqa: S101 -- what callers pass
+    target = workspace.target(plan.base or plan.target)
+    return target, workspace.policy(target)
+
+
+def _plan_that_counts(workspace: Workspace, records: list[Record], latest: Record, run_id: str) -> Record:
+    """The latest plan that somebody allowed has signed, or that was made by this process.
+
+    On one's own machine an unsigned one may be worked on where there is no other; what comes of it is judged later.
+    """
+    found = latest_plan([record for record in records if record.trusted], run_id)
+    if found is None and workspace.demands_signatures:
+        raise UsageError(
+            f"The plan of the run {run_id!r} is not signed by anybody who may, and only signed records count here.",
+            f"git cto sign cto/{run_id}/trunk, by an allowed signer",
+            code="unsigned_plan",
+        )
+    return found or latest
 
 
 def current_plan(plan: Plan, where: Standing) -> Plan:

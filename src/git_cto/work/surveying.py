@@ -7,20 +7,27 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.gate.rounds import Standing, in_order, standing
+from git_cto.gate.trust import for_rounds
 from git_cto.ledger.records import united
-from git_cto.model import Change, PlanRecord, Record, Series, Target, VerdictRecord
+from git_cto.model import Change, OverrideRecord, PlanRecord, Record, Series, Target, VerdictRecord
 from git_cto.repo.change import identify, merge_base
 from git_cto.repo.resolve import Head, resolve_head
 from git_cto.repo.runs import branch_at, run_and_task
 from git_cto.work.workspace import head_series, run_series
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from git_cto.gate.policy import Policy
     from git_cto.work.workspace import Workspace
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """A change and everything that git and the ledger know of it."""
+    """A change and everything that git and the ledger know of it.
+
+    `records` are all that were found; where signatures count, each with the signers whom the target allows. `standing`
+    goes by those that count.
+    """
 
     head: Head
     target: Target
@@ -33,21 +40,36 @@ class Survey(Struct, frozen=True, kw_only=True):
     base: str | None = None  # what the user named
 
     @property
+    def counted(self) -> tuple[Record, ...]:
+        """The records that rounds and standing verdicts go by: where signatures count, not everything does."""
+        return tuple(for_rounds(self.records, self.policy.gate))
+
+    @property
     def about(self) -> tuple[Record, ...]:
-        """The verdicts on exactly this change for this target, whoever asked."""
+        """The verdicts that count on exactly this change for this target, whoever asked.
+
+        Where signatures count, an unsigned one that says its commands have passed takes no failure back.
+        """
+        unsigned_count = self.policy.gate.trust != "signed"
         return tuple(
             one
-            for one in self.records
+            for one in self.counted
             if isinstance(one.body, VerdictRecord)
             and one.subject.change == self.change.id
             and one.body.target == self.target.ref
+            and (unsigned_count or one.trusted or not all(command.passed for command in one.body.commands))
         )
 
     @property
     def plan_record(self) -> Record | None:
-        """The run's latest plan."""
-        plans = [one for one in in_order(self.records) if isinstance(one.body, PlanRecord) and one.body.run == self.run]
-        return plans[-1] if plans else None
+        """The run's latest plan that counts."""
+        return latest_plan(self.counted, self.run)
+
+
+def latest_plan(records: Iterable[Record], run: str | None) -> Record | None:
+    """The latest plan of a run among these records."""
+    plans = [one for one in in_order(records) if isinstance(one.body, PlanRecord) and one.body.run == run]
+    return plans[-1] if plans else None
 
 
 def survey(
@@ -73,7 +95,7 @@ def survey(
     records: list[Record] = []
     if run:
         records = workspace.ledger.find(series=f"run/{run}", objects=workspace.objects)
-        base = base or _planned_base(records, run)
+        base = base or _planned_base(workspace, records, run)
     target = target or workspace.target(base)
     if series is None:
         series = run_series(run, target.ref) if run else head_series(Head(found.commit, branch), target.ref)
@@ -87,6 +109,8 @@ def survey(
     )
     everything = united((*records, *about, *_plans_of_others(workspace, about, run)))
     policy = workspace.policy(target)
+    if policy.gate.trust == "signed":
+        everything = list(workspace.trusting(_those_that_decide_first(everything, change), target))
     return Survey(
         head=found,
         target=target,
@@ -95,7 +119,7 @@ def survey(
         run=run,
         series=series,
         records=tuple(everything),
-        standing=standing(everything, series, policy.rounds),
+        standing=standing(for_rounds(everything, policy.gate), series, policy.rounds),
         base=named,
     )
 
@@ -107,7 +131,26 @@ def _plans_of_others(workspace: Workspace, about: list[Record], run: str | None)
     return [record for records in found for record in records if isinstance(record.body, PlanRecord)]
 
 
-def _planned_base(records: list[Record], run: str) -> str | None:
-    """The target that the run was planned for."""
-    plans = [one.body for one in in_order(records) if isinstance(one.body, PlanRecord) and one.body.run == run]
-    return (plans[-1].base or plans[-1].target) if plans else None
+def _those_that_decide_first(records: list[Record], change: Change) -> list[Record]:
+    """The records in the order in which their signatures are worth checking: only so many are."""
+
+    def place(record: Record) -> tuple[bool, bool]:
+        decides = isinstance(record.body, VerdictRecord | OverrideRecord) and record.subject.change == change.id
+        return not decides, not isinstance(record.body, PlanRecord)
+
+    newest_first = sorted(records, key=lambda record: record.body.time, reverse=True)
+    return sorted(newest_first, key=place)
+
+
+def _planned_base(workspace: Workspace, records: list[Record], run: str) -> str | None:
+    """The target that the run was planned for.
+
+    Where only signed records count, whatever policy a target has, a plan chooses its own judge: then it has to be
+    signed by somebody whom the target that is found without it allows.
+    """
+    if workspace.demands_signatures:
+        usual = workspace.target(None)
+        records = [record for record in workspace.trusting(records, usual) if record.trusted]
+    found = latest_plan(records, run)
+    plan = found.body if found else None
+    return (plan.base or plan.target) if isinstance(plan, PlanRecord) else None

@@ -64,7 +64,7 @@ def standing_verdict(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> Revi
 def _same_question(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> list[Record]:
     found = brief.survey
     question = asked(found.run, brief.plan, brief.results, outcomes)
-    ordered = in_order(found.records)
+    ordered = in_order(found.counted)
     lifted = lifted_aborts(ordered)
     same: list[Record] = []
     for record in ordered:

@@ -14,7 +14,7 @@ from git_cto.config import Settings, read_settings
 from git_cto.errors import PolicyError, UsageError
 from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
 from git_cto.ledger.store import Ledger
-from git_cto.model import Actor, Series
+from git_cto.model import Actor, Record, Series
 from git_cto.repo.change import fetch_blobs
 from git_cto.repo.git import Git, discover
 from git_cto.repo.lens import Lens
@@ -23,13 +23,15 @@ from git_cto.repo.resolve import resolve_target
 from git_cto.repo.runs import run_and_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
-    from git_cto.model import Target
+    from git_cto.ledger.signers import Signers
+    from git_cto.model import Predicate, Signature, Signer, Subject, Target
     from git_cto.repo.objects import Objects
     from git_cto.repo.resolve import Head
+    from git_cto.work.signing import Signing
 
 
 class Workspace:
@@ -44,6 +46,9 @@ class Workspace:
         self.place = discover(cwd, environ)
         self.git = Git(self.place, environ)
         self.ledger = Ledger(self.git)
+        self.made: set[str] = set()  # the ids of what was recorded here: it counts without a signature
+        self._signers: dict[str, Signers] = {}
+        self._checked: dict[tuple[str, str, tuple[Signature, ...]], tuple[tuple[Signer, ...], str]] = {}
         self._stack = ExitStack()
         self._configs = self._stack.enter_context(self.git.configs_meanwhile("cto."))
 
@@ -70,6 +75,61 @@ class Workspace:
         """The user's own settings: `git config cto.*`."""
         return read_settings(self._configs())
 
+    # ---- records
+
+    @cached_property
+    def signing(self) -> Signing:
+        """Whether, and with which key, this command signs what it records."""
+        from git_cto.work.signing import Signing  # noqa: PLC0415 -- start-up: the gate signs nothing
+
+        return Signing(self.git, self.environ, self.settings.text("cto.sign"))
+
+    def record(self, subject: Subject, body: Predicate, *, series: str, change: bytes | None = None) -> Record:
+        """Records something, signed where that is wanted; from now on it counts as this process's own."""
+        record = self.ledger.add(subject, body, series=series, change=change, sign=self.signing.sign)
+        self.made.add(record.id)
+        return msgspec.structs.replace(record, own=True)
+
+    def signers(self, target: Target) -> Signers:
+        """Who may sign for a target: the lists at its tip, and nowhere else."""
+        known = self._signers.get(target.commit)
+        if known is None:
+            known = self._signers[target.commit] = self._read_signers(target)
+        return known
+
+    def _read_signers(self, target: Target) -> Signers:
+        from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Signers, read_signers  # noqa: PLC0415 -- start-up
+
+        lists = {path: self.bytes_at(target.commit, path) for path in (SIGNERS_PATH, REVOKED_PATH)}
+        for path, content in lists.items():
+            if content is None and self.lens.reader.entry(target.commit, path):
+                return Signers(fault=f"{path} on {target.name} is no ordinary file, so no signature counts.")
+        return read_signers(lists[SIGNERS_PATH], lists[REVOKED_PATH])
+
+    def trusting(
+        self, records: Iterable[Record], target: Target, *, at: dt.datetime | None = None
+    ) -> tuple[Record, ...]:
+        """The same records with those of their signers whom the target allows, as of `at` (default: now).
+
+        Those that matter most stand first: only so many signatures are checked. What this process recorded is marked.
+        """
+        from git_cto.ledger.trusting import trusted  # noqa: PLC0415 -- start-up: only where signatures count
+
+        listed = list(records)
+        moment = (at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
+        known = {} if at else self._checked
+        open_ = [one for one in listed if (target.commit, one.id, one.signatures) not in known]
+        stamp = moment.strftime("%Y%m%d%H%M%S")
+        for one in trusted(open_, self.signers(target), stamp, self.environ):
+            known[target.commit, one.id, one.signatures] = one.signers, one.doubt
+        return tuple(
+            msgspec.structs.replace(one, signers=found[0], doubt=found[1], own=one.id in self.made)
+            for one in listed
+            for found in [known[target.commit, one.id, one.signatures]]
+        )
+
+    # ---- target and policy
+
     def target(self, name: str | None) -> Target:
         """The branch that changes are meant for: `name`, else the setting, else what the repository suggests."""
         return resolve_target(self.git, name, self.settings.text("cto.base"))
@@ -87,7 +147,15 @@ class Workspace:
         return read_policy(text, where)
 
     def text_at(self, commit: str, path: str) -> str | None:
-        """The text of an ordinary file (mode 100644) at a commit; None where there is none.
+        """The text of an ordinary file (mode 100644) at a commit; None where there is none."""
+        content = self.bytes_at(commit, path)
+        try:
+            return None if content is None else content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} on the target is not UTF-8.", "save it as UTF-8 on the target branch") from error
+
+    def bytes_at(self, commit: str, path: str) -> bytes | None:
+        """The content of an ordinary file (mode 100644) at a commit; None where there is none.
 
         One that a partial clone lacks is fetched; one that is missing is an error, and never the same as none.
         """
@@ -100,10 +168,13 @@ class Workspace:
             content = self.lens.reader.blob(oid)
         if content is None:
             raise missing_object(oid)
-        try:
-            return content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{path} on the target is not UTF-8.", "save it as UTF-8 on the target branch") from error
+        return content
+
+    @property
+    def demands_signatures(self) -> bool:
+        """Whether only signed records count here, whatever a policy says: in CI, and where the user wants it."""
+        in_ci = self.environ.get("CI", "").strip().lower() in {"true", "1"}
+        return in_ci or self.settings.text("cto.gate.trust") == "signed"
 
     def _narrowed(self, policy: Policy) -> Policy:
         said = self.settings
@@ -116,7 +187,7 @@ class Workspace:
         coverage = msgspec.structs.replace(
             coverage, max_bytes=min(coverage.max_bytes, said.number("cto.coverage.maxbytes") or coverage.max_bytes)
         )
-        if said.text("cto.gate.trust") == "signed":
+        if self.demands_signatures:
             gate = msgspec.structs.replace(gate, trust="signed")
         return msgspec.structs.replace(policy, rounds=rounds, coverage=coverage, gate=gate)
 

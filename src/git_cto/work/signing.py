@@ -1,0 +1,113 @@
+"""Whether a command signs what it records: as the option says, else `git config cto.sign`, else as git signs commits.
+
+How a signature is made is `ledger.signing`'s business. Where signing was asked for and cannot be done, nothing is
+begun; where it fails at the very end, the record is kept unsigned, since it may have cost a model call, and that is
+said.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from git_cto.errors import PolicyError, ToolError
+from git_cto.ledger.signing import (
+    KEY_VARIABLE,
+    SigningConfig,
+    SigningError,
+    SigningKey,
+    chosen_key,
+    is_true,
+    probed,
+    read_config,
+    signed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from git_cto.ledger.signing import Signed
+    from git_cto.model import Signature
+    from git_cto.repo.git import Git
+
+Wanted = Literal["no", "if possible", "yes"]
+_NO_KEY = "git config gpg.format ssh && git config user.signingkey ~/.ssh/id_ed25519.pub, or --no-sign"
+_SIGN_LATER = "git cto sign signs it later"
+
+
+class Signing:
+    """Signs records, or does not. `option` is what `--sign` or `--no-sign` said; `notes` what a person should know."""
+
+    def __init__(self, git: Git, environ: Mapping[str, str], setting: str | None) -> None:
+        self.option: bool | None = None
+        self.notes: list[str] = []
+        self._git = git
+        self._environ = environ
+        self._setting = setting
+        self._tried: Signed | None = None
+        self._given_up = False
+
+    @cached_property
+    def config(self) -> SigningConfig:
+        """What the user's git says about signing."""
+        return read_config(self._git)
+
+    @property
+    def wanted(self) -> Wanted:
+        """Whether to sign. What somebody asked for has to be possible; what git does anyway is done if it is."""
+        if self.option is not None:
+            return "yes" if self.option else "no"
+        if self._setting is not None:
+            return "yes" if self._truth(self._setting) else "no"
+        if self._environ.get(KEY_VARIABLE, "").strip():
+            return "yes"
+        return "if possible" if self.config.automatic else "no"
+
+    def _truth(self, said: str) -> bool:
+        if said.lower() not in {"true", "yes", "on", "1", "false", "no", "off", "0"}:
+            raise PolicyError(
+                f"git config cto.sign is {said!r}, which is neither true nor false.", "git config cto.sign true"
+            )
+        return is_true(said)
+
+    def key(self) -> SigningKey:
+        """The key to sign with. Raises `SigningError` where there is none."""
+        place = self._git.place
+        found = chosen_key(self.config, self._environ, place.worktree or place.git_dir)
+        if found is None:
+            raise SigningError("There is no key to sign with.", _NO_KEY)
+        return found
+
+    def try_it(self) -> Signed:
+        """Signs something that is never recorded. Raises `SigningError`."""
+        try:
+            return probed(self.key(), self._environ)
+        except ToolError as error:
+            raise SigningError(error.message, error.hint) from error
+
+    def prepare(self, option: bool | None = None) -> None:  # noqa: FBT001 -- what click hands over
+        """Before anything is begun: makes sure that signing works where it is wanted. Raises `SigningError`."""
+        self.option = option
+        wanted = self.wanted
+        if wanted == "no" or self._tried is not None or self._given_up:
+            return
+        try:
+            self._tried = self.try_it()
+        except SigningError as error:
+            if wanted == "yes":
+                raise
+            self._given_up = True
+            self.notes.append(f"nothing is signed: {error.message} Next: {error.hint}")
+
+    def sign(self, payload: bytes) -> tuple[Signature, ...]:
+        """The signatures of a new record: one, or none where none is wanted or it cannot be made any more."""
+        if self.wanted == "no":
+            return ()
+        self.prepare(self.option)
+        if self._given_up:
+            return ()
+        try:
+            return (signed(self.key(), payload, self._environ).signature,)
+        except (SigningError, ToolError) as error:
+            self.notes.append(f"what was recorded is not signed: {error.message} {_SIGN_LATER}")
+            return ()
