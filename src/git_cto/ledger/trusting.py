@@ -18,7 +18,7 @@ from git_cto.model import Signer
 from git_cto.repo.ssh_keygen import Check, check_all, revoked_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from git_cto.ledger.signers import Signers
     from git_cto.model import Record, Signature
@@ -41,11 +41,33 @@ class _Candidate(Struct, frozen=True):
     check: Check
 
 
-class _Doubt(Struct, frozen=True, order=True):
-    """Why a signature does not count; the one that came closest says it best."""
+# Why a signature does not count, as short words that stay the same; the one that came closest says it best.
+REASONS = (
+    "unsigned",
+    "no-signature",  # the bytes are none
+    "namespace",  # made for something else
+    "list",  # what the target's lists say cannot be read
+    "unlisted",
+    "ssh-keygen",  # refused it for another reason
+    "does-not-fit",  # the record, or whatever else was signed
+    "not-now",  # the key has expired, or is not valid yet
+    "revoked",
+    "too-many",
+)
 
-    nearness: int
+
+class _Doubt(Struct, frozen=True):
+    """Why a signature does not count: one of `REASONS`, and in words."""
+
+    reason: str
     words: str
+
+
+class Weighed(Struct, frozen=True):
+    """A record with its signers, and why there are none ("" where there are): one of `REASONS`."""
+
+    record: Record
+    reason: str
 
 
 def trusted(
@@ -55,6 +77,13 @@ def trusted(
 
     Those that matter most stand first: beyond `most` checks nothing is trusted any more.
     """
+    return [one.record for one in weighed(records, signers, at, environ, most=most)]
+
+
+def weighed(
+    records: Sequence[Record], signers: Signers, at: str, environ: Mapping[str, str], *, most: int = MOST_CHECKS
+) -> list[Weighed]:
+    """As `trusted`, with the reason as a word that programs can go by."""
     doubts: dict[str, list[_Doubt]] = {record.id: [] for record in records}
     queues: list[list[_Candidate]] = []
     for record in records:
@@ -65,7 +94,7 @@ def trusted(
         asked, queues = queues[:left], queues[left:]
         if not asked:
             for queue in queues:
-                doubts[queue[0].record].append(_Doubt(9, "there are too many signatures to check them all"))
+                doubts[queue[0].record].append(_Doubt("too-many", "there are too many signatures to check them all"))
             break
         left -= len(asked)
         again = []
@@ -78,10 +107,14 @@ def trusted(
                 doubts[first.record].append(_failed(first, one, signers, environ))
                 again += [rest] if rest else []
         queues += again
-    return [
-        replace(one, signers=tuple(good[one.id]), doubt="" if good[one.id] else _nearest(doubts[one.id]))
-        for one in records
-    ]
+    return [_weighed(one, tuple(good[one.id]), doubts[one.id]) for one in records]
+
+
+def _weighed(record: Record, signers: tuple[Signer, ...], doubts: Sequence[_Doubt]) -> Weighed:
+    if signers:
+        return Weighed(replace(record, signers=signers, doubt=""), "")
+    nearest = max(doubts, key=lambda one: REASONS.index(one.reason), default=_Doubt("unsigned", "it is not signed"))
+    return Weighed(replace(record, signers=(), doubt=nearest.words), nearest.reason)
 
 
 def _candidates(record: Record, signers: Signers, at: str, doubts: list[_Doubt]) -> list[list[_Candidate]]:
@@ -109,18 +142,20 @@ def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | _Do
     try:
         said = read_signature(signature.sig)
     except ValueError as error:
-        return _Doubt(1, f"one signature cannot be read: {error}")
+        return _Doubt("no-signature", f"one signature cannot be read: {error}")
     if said.namespace != NAMESPACE.encode():
-        return _Doubt(2, f"it was signed for {said.namespace.decode('utf-8', 'replace')[:60]!a}, not for git-cto")
+        return _Doubt(
+            "namespace", f"it was signed for {said.namespace.decode('utf-8', 'replace')[:60]!a}, not for git-cto"
+        )
     if signers.fault:
-        return _Doubt(3, signers.fault.rstrip("."))
+        return _Doubt("list", signers.fault.rstrip("."))
     lines = signers.lines(said.public_key)
     if not lines:
-        return _Doubt(4, _unlisted(said.public_key, signers))
+        return _Doubt("unlisted", _unlisted(said.public_key, signers))
     if said.public_key in signers.revoked_keys:
-        return _Doubt(8, f"the key of {lines[0].principals[0]} was revoked")
+        return _Doubt("revoked", f"the key of {lines[0].principals[0]} was revoked")
     valid = [line for line in lines if not line.doubt(at)]
-    return valid[0] if valid else _Doubt(7, lines[0].doubt(at))
+    return valid[0] if valid else _Doubt("not-now", lines[0].doubt(at))
 
 
 def _unlisted(key: bytes, signers: Signers) -> str:
@@ -135,18 +170,14 @@ def _unlisted(key: bytes, signers: Signers) -> str:
 def _failed(first: _Candidate, checked: Checked, signers: Signers, environ: Mapping[str, str]) -> _Doubt:
     who = first.line.principals[0]
     if "incorrect signature" in checked.said:
-        return _Doubt(6, f"the signature by {who} does not fit the record")
+        return _Doubt("does-not-fit", f"the signature by {who} does not fit the record")
     if signers.revoked is not None:
         revoked = revoked_by(signers.revoked, key_words(first.line.key), environ)
         if revoked is None:
-            return _Doubt(8, f"{REVOKED_PATH} cannot be read, so no signature counts")
+            return _Doubt("list", f"{REVOKED_PATH} cannot be read, so no signature counts")
         if revoked:
-            return _Doubt(8, f"the key of {who} was revoked")
-    return _Doubt(5, f"ssh-keygen refused the signature by {who}: {checked.said.rstrip('.')}")
-
-
-def _nearest(doubts: Iterable[_Doubt]) -> str:
-    return max(doubts, default=_Doubt(0, "it is not signed")).words
+            return _Doubt("revoked", f"the key of {who} was revoked")
+    return _Doubt("ssh-keygen", f"ssh-keygen refused the signature by {who}: {checked.said.rstrip('.')}")
 
 
 def _signer(line: Allowed, signers: Signers) -> Signer:
