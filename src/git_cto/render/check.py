@@ -26,6 +26,7 @@ LARGEST_SUMMARY = 65_535  # characters
 LARGEST_MESSAGE = 65_536  # bytes
 LARGEST_TITLE = 255  # characters
 LARGEST_JOB_SUMMARY = 250_000  # GitHub takes 1 MiB of bytes from a step; a character has four at most
+_IN_FULL, _LONG = 100, 24_000  # findings and their characters: more than a review may have
 
 Level = Literal["notice", "warning", "failure"]
 _LEVELS: dict[str, Level] = {"blocker": "failure", "major": "failure", "minor": "warning", "nit": "notice"}
@@ -59,7 +60,7 @@ def job_summary(state: PullState) -> str:
     """What the comment says, and every open finding in full."""
     verdict = verdict_of(state)
     found = in_order(verdict.open_findings) if verdict else []
-    every = "\n\n".join(_in_full(one) for one in found)
+    every = "\n\n".join(_in_full(one) for one in found[:_IN_FULL])
     listed = Section("the findings in full", 5, (f"#### Findings\n\n{every}" if every else "", ""))
     headline = Section("headline", 100, (f"### {title(state)}",))
     return fitted([headline, *_sections(state), listed], LARGEST_JOB_SUMMARY, "`git cto show` has all of it.")
@@ -100,7 +101,7 @@ def _in_bytes(words: str, limit: int) -> str:
 
 
 def _in_full(finding: Finding) -> str:
-    parts = [f"**{finding.severity}** {code(finding.where, 300)}", block(finding.body)]
+    parts = [f"**{finding.severity}** {code(finding.where, 300)}", block(finding.body, _LONG)]
     if finding.suggestion and finding.suggestion.strip():
-        parts.append(fenced(finding.suggestion))
+        parts.append(fenced(finding.suggestion, limit=_LONG))
     return "\n\n".join(part for part in parts if part)

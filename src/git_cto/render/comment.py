@@ -99,7 +99,8 @@ _TITLES: dict[State, str] = {
     "finished": "– Finished",
 }
 _WITH_ROUND = frozenset[State](("approved", "revise", "abort", "escalated", "needs_human", "reviewing"))
-_WITH_VERDICT = frozenset[State](("approved", "revise", "abort", "escalated", "needs_human", "overridden", "finished"))
+# The last verdict is about an earlier commit there, and what it said of tasks and lines is not to be taken for news.
+_OUTDATED = frozenset[State](("unreviewed", "stale", "waiting", "reviewing", "no_key", "fork", "overtaken"))
 _WITH_HINT = frozenset[State](("unreviewed", "closed"))
 _CONTINUE, _OVERRIDE, _REVIEW = "`/cto continue <reason>`", "`/cto override <reason>`", "`/cto review`"
 _LEADS: dict[State, str] = {
@@ -162,8 +163,7 @@ def sections(state: PullState, *, telling: Callable[[str], str]) -> list[Section
         Section("headline", 100, (f"### {title(state)}",)),
         Section("what it means", 90, tuple(_lead(state, limit) for limit in (4_000, 400))),
         _verdict_section(state),
-        tasks_section(state),
-        findings_section(state),
+        *(() if state.state in _OUTDATED else (tasks_section(state), findings_section(state))),
         details_section(state),
         judged_section(state),
         Section("notes", 40, ("\n\n".join(text(one, 1_000) for one in state.notes), "")),
@@ -223,7 +223,7 @@ def _verdict_section(state: PullState) -> Section:
         lines = []
         if state.state not in {"approved", "revise", "abort"}:
             when = f"Round {verdict.round} said {verdict.verdict}"
-            if state.state not in _WITH_VERDICT:
+            if judged_head(state) != state.head:
                 when += f" of {commit_link(judged_head(state), state.place.repository)}"
             lines.append(f"{when}: {text(verdict.review.summary, limit)}")
         if verdict.verdict != verdict.model_verdict:
@@ -240,4 +240,4 @@ def _next(state: PullState, telling: Callable[[str], str]) -> str:
     """What comes next, and what one can type."""
     asked = " ".join(map(telling, state.asked[:10])) or "Somebody with write access"
     hint = f"Next: {text(state.next_step, 500)}" if state.next_step and state.state in _WITH_HINT else ""
-    return "\n\n".join(filter(None, (_NEXT[state.state].format(asked=asked), hint)))
+    return "\n\n".join(filter(None, (hint, _NEXT[state.state].format(asked=asked))))

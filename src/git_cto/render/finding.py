@@ -35,9 +35,9 @@ def inline_body(finding: Finding, *, committable: bool) -> str:
         Section("", 100, (f"**{finding.severity}**",)),
         Section("what was found", 20, (said, block(finding.body, 3_000))),
         Section("the suggestion", 10, (offered, "")),
-        Section("", 100, (f"{finding_marker(finding.id)}",)),
     ]
-    return fitted(sections, LARGEST)
+    marker = finding_marker(finding.id)
+    return f"{fitted(sections, LARGEST - len(marker) - 2)}\n\n{marker}"
 
 
 def _suggestion(words: str, *, committable: bool) -> str:

@@ -35,7 +35,7 @@ def fitted(sections: Sequence[Section], limit: int, hint: str = "") -> str:
 
 def size(text: str) -> int:
     """Characters as the strictest counter has them: one that is beyond the basic plane counts twice."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _joined(sections: Sequence[Section], chosen: Sequence[int], hint: str) -> str:

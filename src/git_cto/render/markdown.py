@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _LONGEST_WORD = 20  # characters; a longer word gets places where a narrow table may break it
+_AMPLE = 4  # times the limit is what is looked at: a book takes no longer than a page
 # Of the private use area, which `printable` takes out: nothing that comes in can hold it.
 _BREAK = "\ue000"
+_LONGEST_PATH = 1_000  # characters of a path that is linked
 _TICKS = re.compile("`+")
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[^`]*")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.:\[\]-]*(?:/[A-Za-z0-9._~%+@=&?#/-]*)?")
@@ -44,14 +46,13 @@ def text(untrusted: str, limit: int = 0, *, narrow: bool = False) -> str:
 
     `narrow` gives long words places to break at, which is what a cell of a table needs.
     """
-    line = shortened(printable(untrusted), limit)
-    return "".join(_spans(line, narrow=narrow))
+    return "".join(_spans(_line(untrusted, limit), narrow=narrow))
 
 
 def block(untrusted: str, limit: int = 0) -> str:
     """Paragraphs of Markdown that read like the text, line by line; fenced code in it stays fenced code."""
     parts: list[str] = []
-    for is_code, lines in _parts(shortened(printable(untrusted, lines=True), limit).split("\n")):
+    for is_code, lines in _parts(_lines(untrusted, limit).split("\n")):
         if is_code:
             parts.append(fenced("\n".join(lines)))
         else:
@@ -63,13 +64,12 @@ def block(untrusted: str, limit: int = 0) -> str:
 
 def code(untrusted: str, limit: int = 0, *, narrow: bool = False) -> str:
     """The text as code within a line."""
-    return _code(shortened(printable(untrusted), limit), narrow=narrow)
+    return _code(_line(untrusted, limit), narrow=narrow)
 
 
 def fenced(untrusted: str, info: str = "", limit: int = 0) -> str:
     """The text as a block of code. The fence is longer than any in it."""
-    content = shortened(printable(untrusted, lines=True), limit)
-    return _fence(content, info)
+    return _fence(_lines(untrusted, limit), info)
 
 
 def suggestion(untrusted: str) -> str:
@@ -86,12 +86,20 @@ def suggestion(untrusted: str) -> str:
 
 def plain(untrusted: str, limit: int = 0) -> str:
     """Lines of text for places that know no Markdown."""
-    return shortened(printable(untrusted, lines=True).strip(), limit)
+    return _lines(untrusted, limit).strip()
 
 
 def shortened(words: str, limit: int) -> str:
     """The text, or its beginning and `…` where it has more characters; 0 is no limit."""
     return words if not limit or len(words) <= limit else words[: limit - 1].rstrip() + "…"
+
+
+def _line(untrusted: str, limit: int) -> str:
+    return shortened(printable(shortened(untrusted, _AMPLE * limit)), limit)
+
+
+def _lines(untrusted: str, limit: int) -> str:
+    return shortened(printable(shortened(untrusted, _AMPLE * limit), lines=True), limit)
 
 
 def _fence(content: str, info: str) -> str:
@@ -199,7 +207,7 @@ def commit_link(commit: str, repository: str) -> str:
 
 def line_link(words: str, path: str, line: int | None, commit: str, repository: str) -> str:
     """`words` (Markdown already) linked to a line of a file as of a commit. A path that is quoted has no page."""
-    if not repository or not path or path.startswith('"') or not _COMMIT.fullmatch(commit):
+    if not repository or not 0 < len(path) <= _LONGEST_PATH or path.startswith('"') or not _COMMIT.fullmatch(commit):
         return words
     try:
         page = f"{repository}/blob/{commit}/{quote(path)}"

@@ -117,10 +117,12 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
 
 
 def severities_words(found: Sequence[Finding]) -> str:
-    """`1 blocker, 2 minor findings`."""
-    counts = ((kind, sum(one.severity == kind for one in found)) for kind in SEVERITIES)
-    words = ", ".join(f"{number} {kind}" for kind, number in counts if number)
-    return f"{words} finding{'' if len(found) == 1 else 's'}"
+    """`1 major finding`, `3 findings: 1 blocker, 2 minor`."""
+    counts = {kind: sum(one.severity == kind for one in found) for kind in SEVERITIES}
+    there = [f"{number} {kind}" for kind, number in counts.items() if number]
+    if len(there) == 1:
+        return f"{there[0]} {'finding' if len(found) == 1 else 'findings'}"
+    return f"{counted(len(found), 'finding')}: {', '.join(there)}"
 
 
 def _listed(finding: Finding, state: PullState, limit: int) -> str:
@@ -233,5 +235,7 @@ def judged_section(state: PullState) -> Section:
             coverage_words(verdict.coverage),
             text(f"{engine_words(verdict.engine)}, effort {verdict.engine.effort}", 200),
         ]
+        if state.verdict and state.verdict.signers:
+            parts.append(f"signed by {', '.join(text(one.principal, 100) for one in state.verdict.signers[:3])}")
     parts += [link(words, page) for words, page in (("this run", place.job), ("how this works", place.docs)) if page]
     return Section("what was judged", 80, (" · ".join(parts),))
