@@ -175,6 +175,12 @@ class FakeGitHub:
         """A pull request in the merge queue of a branch."""
         self.state.queue.append(Entry(number, branch, base, head))
 
+    def merge(self, number: int) -> str:
+        """A person with write access presses the button. What GitHub says against it, empty when it is merged."""
+        path = f"/repos/{self.state.repository}/pulls/{number}/merge"
+        told = rest.answer(self.state, Token("ada"), "PUT", path, b"{}", self.url)
+        return "" if told.status == 200 else str(told.body["message"])
+
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
     def fail(self, method: str, pattern: str, status: int, *, times: int = 1, **told: Json) -> None:

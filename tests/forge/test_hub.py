@@ -422,6 +422,12 @@ def test_classic_protection_is_read_too(github: FakeGitHub, hub: Hub) -> None:
     assert (rules.protection, rules.admins_too, rules.approvals) == (True, True, 1)
 
 
+def test_an_older_server_without_rulesets_has_classic_protection_alone(github: FakeGitHub, hub: Hub) -> None:
+    github.fail("GET", "/rules/", 404)
+    github.protect("main", (CHECK, 15368))
+    assert [check.by for check in hub.rules("main").required] == ["protection"]
+
+
 def test_what_a_token_may_not_see_of_protection_stays_open(github: FakeGitHub) -> None:
     github.protect("main", (CHECK, 15368), admins_too=True, approvals=1)
     github.require("main", CHECK, bypass_actors=[{"actor_type": "OrganizationAdmin", "bypass_mode": "always"}])

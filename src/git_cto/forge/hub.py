@@ -66,7 +66,8 @@ class Hub:
 
     Nothing is imported and no request is made before something is asked. `pace` are the seconds between two writes
     (a quarter of that between any two requests), and the unit in which is waited for GitHub to recover; `patience` is
-    how many seconds of one call may be spent waiting, for that or for a rate limit to pass.
+    how many seconds of one call may be spent waiting, for that or for a rate limit to pass. `login` is whose token it
+    is, where the caller knows.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Hub:
         token: str,
         repository: str,
         *,
+        login: str = "",
         graphql_url: str = "",
         pace: float = 1.0,
         patience: float = 120.0,
@@ -92,6 +94,7 @@ class Hub:
         if graphql_url and urlsplit(graphql_url)[:2] != where[:2]:
             raise UsageError("GITHUB_GRAPHQL_URL and GITHUB_API_URL are on two servers.", "leave both alone")
         self._host = where.hostname
+        self._known_as = login
         self._line = Line(
             door=self._door,
             server=self._door.api_url,
@@ -108,6 +111,8 @@ class Hub:
 
     @cached_property
     def _login(self) -> str:
+        if self._known_as:
+            return self._known_as
         # REST does not tell an app's token whose it is.
         asked = self._asked("ask GitHub whose token this is", "no permission")
         return self._line.query(asked, graph.VIEWER, graph.ViewerData).viewer.login

@@ -123,7 +123,7 @@ class Protection(Struct, frozen=True):
         name = quote(short, safe="")
         asked = self.asked(f"read what protects {short}", "contents: read")
         seen = self.line.get(asked, f"{self.where}/branches/{name}", _Branch)
-        rules = [r for page in self.line.pages(asked, f"{self.where}/rules/branches/{name}", list[_Rule]) for r in page]
+        rules = self._rules(asked, name)
         classic = self._classic(name) if seen.protection.enabled else None
         counts = [rule.given.required_approving_review_count for rule in rules]
         if classic:
@@ -139,6 +139,15 @@ class Protection(Struct, frozen=True):
             approvals=max(counts, default=0),
             merge_queue=any(rule.type == "merge_queue" for rule in rules),
         )
+
+    def _rules(self, asked: Asked, name: str) -> list[_Rule]:
+        try:
+            pages = self.line.pages(asked, f"{self.where}/rules/branches/{name}", list[_Rule])
+            return [rule for page in pages for rule in page]
+        except ToolError as error:
+            if error.code != "forge_not_found":
+                raise
+            return []  # an older enterprise server has no rulesets
 
     def _classic(self, name: str) -> _Classic | None:
         asked = self.asked("read the branch's protection", "administration: read")
