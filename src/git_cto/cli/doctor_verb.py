@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+import click
+
 from git_cto.cli.shell import Shell, verb
 from git_cto.errors import CtoError, ExitCode
 
@@ -19,17 +21,21 @@ _INDENT = 20
 
 
 @verb("doctor", "git cto doctor")
-def command(shell: Shell) -> int:
+@click.option("--github", is_flag=True, help="Ask GitHub how the target is protected (GH_TOKEN).")
+def command(shell: Shell, *, github: bool) -> int:
     """Check git, Codex (version, login, what a review offers the model), Claude Code, and this repository.
 
     Looks only: nothing is changed, no network and no model is asked. Outside of a repository the tools are checked.
     Runs codex-orchestrator's codex-status.sh too, where that skill is installed. Exits with 3 where there is a problem.
+
+    With --github that server is asked as well, and nothing but the answer is told: whether the target branch requires
+    the check of git-cto, and who could forge it or go past it.
     """
     from git_cto.render.words import counted
     from git_cto.work.documents import CheckDocument, DoctorDocument
 
     found = []
-    for check in _checks():
+    for check in _checks(github=github):
         found.append(check)
         shell.say(_text(shell, check))
     problems, warnings = (sum(check.state == state for check in found) for state in ("problem", "warning"))
@@ -45,7 +51,7 @@ def command(shell: Shell) -> int:
     return ExitCode.INCONCLUSIVE if problems else ExitCode.OK
 
 
-def _checks() -> Iterator[Check]:
+def _checks(*, github: bool) -> Iterator[Check]:
     from git_cto.demo.sealed_call import sealed_request
     from git_cto.work.checking import Check, check_skill, check_tools
     from git_cto.work.checking_repository import check_repository
@@ -60,6 +66,7 @@ def _checks() -> Iterator[Check]:
         yield from check_tools(os.environ, sealed_request, lambda: _model(workspace))
         if workspace is not None:
             yield from check_repository(workspace)
+            yield from _forge(workspace) if github else ()
         elif outside is not None:
             message = f"{outside.message} Only the tools were checked."
             yield Check(
@@ -68,6 +75,12 @@ def _checks() -> Iterator[Check]:
         place = workspace.place if workspace else None
         folders = (place.common_dir, *([place.worktree] if place.worktree else [])) if place else ()
         yield from check_skill(os.environ, folders)
+
+
+def _forge(workspace: Workspace) -> Iterator[Check]:
+    from git_cto.work.checking_forge import check_forge
+
+    yield from check_forge(workspace)
 
 
 def _model(workspace: Workspace | None) -> str:

@@ -41,7 +41,7 @@ def github_set_up(workspace: Workspace, *, app: int | None = None, uses: str | N
 
     `app` is the id of a GitHub App that is to report the check; `uses` names the action, else it is our own release.
     """
-    address = _address(workspace)
+    address = address_of(workspace)
     return GithubSetUp(
         workflow=workflow_text(
             WorkflowChoices(
@@ -66,7 +66,8 @@ def _target(workspace: Workspace) -> str:
         return ref.removeprefix(HEADS)
 
 
-def _address(workspace: Workspace) -> Address | None:
+def address_of(workspace: Workspace) -> Address | None:
+    """Where on GitHub the repository is, by the remote that is meant; None where no remote names a place."""
     try:
         remote = default_remote(workspace)
     except CtoError:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from git_cto.forge.address import GITHUB, Address
 
 ENVIRONMENT = "git-cto"
-_ACTIONS_APP = 15368  # the id of GitHub Actions on github.com: whatever a workflow's own token reports comes from it
+ACTIONS_APP = 15368  # the id of GitHub Actions on github.com: whatever a workflow's own token reports comes from it
 
 
 class StatusCheck(Struct, frozen=True, omit_defaults=True):
@@ -66,7 +66,7 @@ def protection(target: str, address: Address | None, app: int | None) -> Protect
 
 def _actions_app(address: Address | None) -> int | None:
     """On other servers GitHub Actions has another id, which only their admins can look up."""
-    return _ACTIONS_APP if address is None or address.host == GITHUB else None
+    return ACTIONS_APP if address is None or address.host == GITHUB else None
 
 
 def _ruleset(target: str, integration: int | None) -> Ruleset:
