@@ -7,7 +7,16 @@ they come in. Printing is left to the command line's boundary.
 from __future__ import annotations
 
 import errno
+import shlex
 from enum import IntEnum
+
+
+def typed(word: str) -> str:
+    """One word of a command in a hint, quoted where a shell would take it for something else.
+
+    Hints are there to be copied, and branches, paths and remotes may be called anything.
+    """
+    return shlex.quote(word)
 
 
 class ExitCode(IntEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 from tests.world import World, review_reply
@@ -56,3 +58,39 @@ def test_once_trunk_is_approved_the_tasks_lead_to_the_gate(world: World) -> None
     assert world.cto("finish", "-m", "Says 2", "--json").json["next"] == "git cto review"
     assert world.reviewed().code == 0
     assert world.cto("tasks", "--json").json["next"] == "git cto gate"
+
+
+ODD = "it's;touch$IFS'pwned'"  # what a branch may well be called
+
+
+def words(hint: str) -> list[str]:
+    """What a shell makes of the first command of a hint; it fails where a quote is left open."""
+    return shlex.split(re.split(r", (?:or|then|and|resolve)\b", hint)[0])
+
+
+def test_branches_of_any_name_are_quoted_where_they_are_to_be_typed(world: World) -> None:
+    world.git("branch", ODD)
+    world.branch("topic")
+    world.commit("Ours", app__py="ours\n")
+    world.git("switch", "--quiet", ODD)
+    world.commit("Theirs", app__py="theirs\n")
+    world.git("switch", "--quiet", "topic")
+    conflict = world.cto("review", "--base", ODD, "--json").json["error"]["hint"]
+    assert words(conflict) == ["git", "merge", ODD]
+    world.git("merge", "--quiet", "-s", "ours", ODD)
+    assert words(world.reviewed("--base", ODD).json["next"]) == ["git", "cto", "gate", "--base", ODD]
+    gate = world.cto("gate", "--base", ODD, "--json")
+    assert gate.code == 0, gate.text
+    assert words(gate.json["next"])[:3] == ["git", "switch", ODD]
+
+
+def test_paths_and_remotes_of_any_name_are_quoted_where_they_are_to_be_typed(world: World) -> None:
+    run = world.planned()
+    elsewhere = world.path.parent / "an other's place"
+    world.git("worktree", "add", "--quiet", "-b", f"cto/{run}/t1", str(elsewhere))
+    there = world.cto("start", "t1", "--json").json["error"]["hint"]
+    assert words(there) == ["cd", str(elsewhere)]
+    world.git("remote", "add", "up;stream", str(world.path.parent / "nowhere"))
+    world.git("remote", "add", "zero", "nowhere")
+    sync = world.cto("sync", "--json").json["error"]["hint"]
+    assert words(sync) == ["git", "cto", "sync", "up;stream"]

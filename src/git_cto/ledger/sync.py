@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_cto.errors import ToolError, UsageError
+from git_cto.errors import ToolError, UsageError, typed
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes, remote_ref
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def sync(git: Git, remote: str, *, prompt: bool) -> Synced:
         time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 -- no secret
     raise ToolError(
         f"{remote} kept moving while the records were sent. They are safe here.",
-        f"git cto sync {remote}",
+        f"git cto sync {typed(remote)}",
         code="busy",
     )
 
@@ -215,10 +215,10 @@ def _refusal(remote: str, done: subprocess.CompletedProcess[bytes]) -> ToolError
     for pattern, what, hint, code in _REFUSALS:
         if re.search(pattern, said):
             message = f"{what.format(remote)}; the records stay here. {_quoted(said)}"
-            return ToolError(message.strip(), hint.format(remote), code=code)
+            return ToolError(message.strip(), hint.format(typed(remote)), code=code)
     return ToolError(
         f"The records could not be exchanged with {remote}; they stay here. {_quoted(said)}".strip(),
-        f"git ls-remote {remote} 'refs/notes/*'",
+        f"git ls-remote {typed(remote)} 'refs/notes/*'",
         code="sync_failed",
     )
 

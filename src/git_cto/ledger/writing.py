@@ -13,7 +13,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from git_cto.errors import GitError, ToolError
+from git_cto.errors import GitError, ToolError, typed
 from git_cto.repo.git import git_error
 
 try:
@@ -109,7 +109,7 @@ class Races:
         if lock and waited > STALE_SECONDS:
             raise ToolError(
                 f"Nothing was recorded: another git process seems to hold {lock[1]}.",
-                f"if no git is running here, it crashed: rm {lock[1]}",
+                f"if no git is running here, it crashed: rm {typed(lock[1])}",
                 code="stale_lock",
             )
         if waited > RACE_SECONDS:

@@ -11,7 +11,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from git_cto.errors import GitError, ToolError, UsageError
+from git_cto.errors import GitError, ToolError, UsageError, typed
 from git_cto.model import Change, FileChange
 from git_cto.repo.git import git_error
 from git_cto.repo.objects import missing_object
@@ -51,7 +51,7 @@ def merge_base(lens: Lens, target: str, head: str, target_name: str) -> str:
     if len(bases) > 1:
         raise UsageError(
             f"This commit and {target_name} have {len(bases)} merge bases, so what changed is not well defined.",
-            f"git merge {target_name}, then try again",
+            f"git merge {typed(target_name)}, then try again",
         )
     return bases[0]
 
@@ -228,7 +228,7 @@ def fetch_blobs(git: Git, oids: Sequence[str]) -> None:
         files = "1 file is" if len(oids) == 1 else f"{len(oids)} files are"
         raise ToolError(
             f"{files} needed and not in this partial clone, and {remote} did not send them.",
-            f"git fetch {remote}, or check your connection",
+            f"git fetch {typed(remote)}, or check your connection",
             code="missing_object",
         )
 

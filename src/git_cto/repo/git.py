@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from git_cto.errors import GitError, UsageError
+from git_cto.errors import GitError, UsageError, typed
 from git_cto.repo.objects import Objects
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _embedded(found: str, worktree: str = "") -> UsageError:
     around = f"inside of the worktree {worktree}" if worktree else "that git cannot look around"
     return UsageError(
         f"{found} looks like a bare repository {around}: a change may have brought it, so it is not used.",
-        f"{f'cd {worktree}, or ' if worktree else ''}git --git-dir={found} cto ..., if it is yours",
+        f"{f'cd {typed(worktree)}, or ' if worktree else ''}git --git-dir={typed(found)} cto ..., if it is yours",
         code="embedded_repository",
     )
 

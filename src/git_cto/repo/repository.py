@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import tempfile
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import git as gitpython
 
-from git_cto.errors import GitError, UsageError
+from git_cto.errors import GitError, UsageError, typed
 from git_cto.repo.git import changed_paths, discover, git_error
 
 if TYPE_CHECKING:
@@ -307,7 +306,7 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         return UsageError(
             f"git does not add what lies outside of your sparse checkout: {', '.join(paths[:3])}{more}.",
-            f"git add --sparse {shlex.quote(paths[0])}, or mv it elsewhere" if paths else "git sparse-checkout disable",
+            f"git add --sparse {typed(paths[0])}, or mv it elsewhere" if paths else "git sparse-checkout disable",
             code="sparse_checkout",
         )
     text = "\n".join(said.splitlines()[-12:])

@@ -6,12 +6,11 @@ Full ref names are tried before git's own guesses, so that a tag or an odd branc
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.model import Target
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _found_at(git: Git, branch: str, found: dict[str, str]) -> str:
             return of[tracked]
         raise UsageError(
             f"Several remotes have a branch {branch!r}: {', '.join(sorted(of))}.",
-            "say whose is meant: " + " or ".join(f"--base {shlex.quote(f'{one}/{branch}')}" for one in sorted(of)),
+            "say whose is meant: " + " or ".join(f"--base {typed(f'{one}/{branch}')}" for one in sorted(of)),
         )
     return next(iter(of.values()), HEADS + branch)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from git_cto.errors import ToolError
+from git_cto.errors import ToolError, typed
 from git_cto.repo.git import Git, discover, elsewhere
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Git:
     git = Git(discover(str(folder), around), around)
     place = git.place
     if Path(place.git_dir).parent != Path(place.common_dir, "worktrees") or not _is_at(place.worktree, folder):
-        raise ToolError(f"{folder} is no worktree of its own.", f"rm -rf {folder}", code="no_worktree")
+        raise ToolError(f"{folder} is no worktree of its own.", f"rm -rf {typed(str(folder))}", code="no_worktree")
     return git
 
 

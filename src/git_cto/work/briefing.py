@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.model import (
     Plan,
     PlanRecord,
@@ -60,7 +60,7 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         if paths:
             raise UsageError(
                 f"{found.head.name} conflicts with {target.name} in {', '.join(paths[:3])}.",
-                f"git merge {target.name}, resolve it, then git cto review",
+                f"git merge {typed(target.name)}, resolve it, then git cto review",
                 code="conflict",
             )
     if len(claim) > LARGEST_CLAIM or len(dispute) > LARGEST_CLAIM:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from git_cto.agents import process
-from git_cto.errors import PolicyError
+from git_cto.errors import PolicyError, typed
 from git_cto.gate.policy import POLICY_PATH, read_policy
 from git_cto.ledger.artifacts import FOLDER, ArtifactsError, main_worktree
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes
@@ -93,7 +93,7 @@ def _draft(path: str, target: str) -> Iterator[Check]:
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyError(f"{path} cannot be read: {error}.", f"ls -l {shlex.quote(path)}") from error
     message = f"{POLICY_PATH} is not on {target} yet: until it is, the defaults apply."
-    yield Check("policy", "warning", message, f"git add {POLICY_PATH} && git commit, on {target}")
+    yield Check("policy", "warning", message, f"git add {POLICY_PATH} && git commit, on {typed(target)}")
 
 
 def _signing(workspace: Workspace) -> Iterator[Check]:

@@ -9,7 +9,7 @@ import msgspec
 
 from git_cto.agents.base import Question
 from git_cto.answers import review_schema
-from git_cto.errors import InconclusiveError, PolicyError
+from git_cto.errors import InconclusiveError, PolicyError, typed
 from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
 from git_cto.gate.globs import matches
 from git_cto.gate.policy import GUIDELINES, LARGEST_REQUEST
@@ -87,7 +87,8 @@ def _model(workspace: Workspace, found: Survey, named: str | None, asker: Asker)
     allowed = policy.review.allowed_models
     if allowed is not None and chosen not in allowed:
         raise PolicyError(
-            f"The policy of {found.target.name} does not allow the model {chosen}.", f"--model {' or '.join(allowed)}"
+            f"The policy of {found.target.name} does not allow the model {chosen}.",
+            f"--model {' or '.join(map(typed, allowed))}",
         )
     return chosen
 

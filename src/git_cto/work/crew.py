@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from git_cto.agents.base import Activity
-from git_cto.errors import CtoError, ToolError, UsageError
+from git_cto.errors import CtoError, ToolError, UsageError, typed
 from git_cto.model import ContinueRecord, ResultOutcome
 from git_cto.repo import worktrees
 from git_cto.repo.repository import Repository
@@ -237,5 +237,5 @@ def refuse_checked_out(workspace: Workspace, run: Run) -> None:
             if where:
                 raise UsageError(
                     f"{ref.removeprefix('refs/heads/')} is checked out in {where}, and the loop moves it.",
-                    f"git -C {where} switch {run.target.name}",
+                    f"git -C {typed(where)} switch {typed(run.target.name)}",
                 )

@@ -6,11 +6,10 @@ Refusals name their reason and lose nothing: everything that can be known to fai
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.model import TRUNK
 from git_cto.repo.change import conflicts
 from git_cto.repo.runs import run_and_task, task_ref, trunk_ref
@@ -120,13 +119,14 @@ def _refuse_busy(repository: Repository, ref: str) -> None:
     if unmerged:
         raise UsageError(
             f"There are conflicts here that are not resolved: {_some(unmerged)}.",
-            f"resolve them, then git add {' '.join(map(shlex.quote, unmerged[:3]))}",
+            f"resolve them, then git add {' '.join(map(typed, unmerged[:3]))}",
             code="conflict",
         )
     elsewhere = repository.worktree_of(ref)
     if elsewhere:
         raise UsageError(
-            f"{ref.removeprefix('refs/heads/')} is checked out in {elsewhere}.", f"cd {elsewhere}, and do it there"
+            f"{ref.removeprefix('refs/heads/')} is checked out in {elsewhere}.",
+            f"cd {typed(elsewhere)}, and do it there",
         )
 
 
@@ -137,7 +137,7 @@ def _refuse_overwriting(repository: Repository, source: str, *destinations: str)
         paths = list(dict.fromkeys(found))
         raise UsageError(
             f"This would overwrite {_some(paths)}, which git ignores or does not track. Nothing has moved.",
-            f"mv {shlex.quote(paths[0])} elsewhere",
+            f"mv {typed(paths[0])} elsewhere",
             code="in_the_way",
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from git_cto.errors import typed
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.gate.rounds import Standing, standing
 from git_cto.model import PlanRecord, VerdictRecord
@@ -114,7 +114,7 @@ def _merging(found: Survey) -> str:
     head, target = found.head, found.target
     if head.ref is None or head.ref == target.ref:
         return "git push"
-    to, what = shlex.quote(target.name), shlex.quote(head.name)
+    to, what = typed(target.name), typed(head.name)
     return f"git switch {to} && git merge --no-ff {what}, or push it and open a pull request"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.gate.decision import Decision
 from git_cto.model import Target
 from git_cto.repo.resolve import HEADS, Head, target_ref
@@ -64,7 +64,9 @@ def ask(workspace: Workspace, remote: str, pushes: Iterable[Push]) -> list[Asked
 def _asked(workspace: Workspace, remote: str, push: Push) -> Asked:
     target = Target(ref=push.destination, commit=push.there, found_at=push.destination)
     if workspace.git.commit_of(push.there) is None:
-        return _closed(push, target, f"{remote} has {push.there[:12]} there, which is not here.", f"git fetch {remote}")
+        return _closed(
+            push, target, f"{remote} has {push.there[:12]} there, which is not here.", f"git fetch {typed(remote)}"
+        )
     if not workspace.git.is_ancestor(push.there, push.commit):
         return _closed(
             push,

@@ -12,7 +12,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.gate.policy import POLICY_PATH
 from git_cto.ledger.sync import wanted_refspec
 from git_cto.repo.git import git_error
@@ -84,7 +84,8 @@ def default_remote(workspace: Workspace) -> str:
     if not found:
         raise UsageError("There is no remote to exchange records with.", "git remote add origin URL")
     raise UsageError(
-        f"There are {len(found)} remotes and none is called origin: {', '.join(found)}.", f"git cto sync {found[0]}"
+        f"There are {len(found)} remotes and none is called origin: {', '.join(found)}.",
+        f"git cto sync {typed(found[0])}",
     )
 
 

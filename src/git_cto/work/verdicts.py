@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_cto.errors import AbortedError, EscalatedError, UsageError
+from git_cto.errors import AbortedError, EscalatedError, UsageError, typed
 from git_cto.gate.refusals import asked, asked_for, is_new, lifted_aborts
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import Judged, judge, way_out
@@ -53,7 +53,7 @@ def standing_verdict(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> Revi
         _check_dispute(same)
     elif latest and isinstance(verdict, VerdictRecord):
         return Reviewed(record=latest, verdict=verdict, asked=False, after=found.standing, brief=brief)
-    on = f"git cto continue {found.run} --reason TEXT" if found.run else "git cto continue --reason TEXT"
+    on = f"git cto continue {typed(found.run)} --reason TEXT" if found.run else "git cto continue --reason TEXT"
     if found.standing.aborted:
         raise AbortedError("The reviewer said abort, and nobody has said to go on.", on)
     if found.standing.escalated:
@@ -126,7 +126,7 @@ def _why_escalated(found: Survey) -> str:
 def next_step(done: Reviewed) -> str:
     """What to type after this verdict."""
     found = done.brief.survey
-    run = f" {found.run}" if found.run else ""
+    run = f" {typed(found.run)}" if found.run else ""
     if done.verdict.verdict == "approve":
         touched = ", ".join(done.verdict.control_paths[:2])
         return f"git cto override --reason TEXT (it changes {touched})" if touched else f"git cto gate{_base(found)}"
@@ -153,4 +153,4 @@ def _first_to_do(done: Reviewed) -> str:
 
 def _base(found: Survey) -> str:
     """The option that says again what the user said."""
-    return f" --base {found.base}" if found.base else ""
+    return f" --base {typed(found.base)}" if found.base else ""
