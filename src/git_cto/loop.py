@@ -216,9 +216,13 @@ def _alone(workspace: Workspace, run_id: str) -> Iterator[None]:
         if not alone:
             raise UsageError(f"Another process is at work on {run_id}.", f"git cto status {run_id}", code="busy")
         strays.end_all(mark, _GRACE)
+        strays.end_all(mark, _GRACE, strays.REST)
         try:
             with strays.marked(mark):
                 yield
+        except BaseException:
+            strays.end_all(mark, _GRACE, strays.REST)
+            raise
         finally:
             strays.end_all(mark, _GRACE)
 

@@ -54,6 +54,12 @@ def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that hold a secret, whatever their names are."""
+    secrets = set(secret_values(environ))
+    return {name: value for name, value in environ.items() if value not in secrets}
+
+
 def _is_secret(name: str, value: str) -> bool:
     if len(value) < _SHORTEST or re.fullmatch(_A_PATH, value) or name.startswith("GIT_CONFIG_KEY_"):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from git_cto.agents import keeping
 from git_cto.agents.base import Activity, EngineError, Failure, Limits
 from git_cto.agents.command import Command
 from git_cto.agents.executor import Job, Work
@@ -52,6 +54,17 @@ def test_a_large_prompt_arrives_whole_or_is_left_unread(job: Job) -> None:
     (job.worktree.parent / "call" / "events.jsonl").unlink()
     (job.worktree.parent / "call").rmdir()
     assert work("exec <&-; echo no thanks", large)[0].summary == "no thanks"
+
+
+def test_of_what_it_prints_only_so_much_is_kept(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could fill the disk, and nothing rests on it."""
+    monkeypatch.setattr(keeping, "LARGEST", 100)
+    done, shown, folder = work("i=0; while [ $i -lt 50 ]; do echo line $i; i=$((i + 1)); done", job)
+    assert done.summary.endswith("line 49")
+    assert len(shown) == 50
+    *kept, last = (folder / "events.jsonl").read_text().splitlines()
+    assert kept == [f"line {number}" for number in range(13)]
+    assert "left out" in json.loads(last)["note"]
 
 
 def test_no_key_is_in_its_environment(job: Job) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from git_cto.demo.server import ModelServer, Tokens, call, cut, message
+from git_cto.demo.server import ModelServer, Reply, Request, Tokens, call, cut, message
 from tests.cli.scenes import (
     THREE,
     TWO,
@@ -66,6 +66,21 @@ def test_a_verdict_is_recorded_shown_and_kept(world: World) -> None:
         "review-001.events.jsonl",
     }
     assert json.loads(Path(answer["artifact"]).read_text()) == answer
+
+
+def test_artifacts_that_cannot_be_kept_any_more_take_no_answer_away(world: World) -> None:
+    """The answer has been paid for, and nothing rests on them."""
+    changed(world)
+
+    def reply(request: Request) -> Reply:
+        [folder] = [path for path in (world.path / ".codex-cto").iterdir() if path.is_dir()]
+        folder.rename(folder.with_name("elsewhere"))
+        folder.write_text("no folder")
+        return review_reply()(request)
+
+    said = world.ask([reply], "review")
+    assert said.code == 0, said.text
+    assert [one["kind"] for one in records(world)] == ["verdict"]
 
 
 def test_people_see_verdict_findings_reasons_and_the_next_step(world: World) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from git_cto.agents import strays
+from tests.agents.conftest import processes_with
 from tests.loop.world import WORK, Loop, a_task, refusing, until
 
 TREE = {
@@ -310,6 +311,22 @@ def test_who_presses_ctrl_c_again_need_not_wait_for_an_executor_that_does_not_li
     four.does(LOGGED + WORK)
     assert four.resume("--jobs", "2").code == 0
     assert_the_same_end(four)
+
+
+def test_a_hook_that_does_not_end_holds_up_nobody_who_stops_the_loop(loop: Loop) -> None:
+    """What was to be committed is kept as a patch, and the hook does not run on."""
+    hook = loop.write(".git/hooks/pre-commit", '#!/bin/sh\ntouch "$HOME/hooked"\nsleep 299\n')
+    hook.chmod(0o755)
+    process = loop.started("Write the files")
+    until((loop.home / "hooked").exists)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert processes_with("sleep 299") == []
+    assert loop.leftovers() == []
+    assert any("+t1 first" in path.read_text() for path in loop.path.glob(".codex-cto/*/*.patch"))
+    hook.unlink()
+    assert loop.resume().code == 0
 
 
 def test_a_reader_of_events_that_goes_away_ends_the_loop_and_leaves_nothing(four: Loop) -> None:

@@ -193,25 +193,43 @@ def test_asking_whether_somebody_is_at_work_leaves_nothing(git: Git) -> None:
     assert not worktrees.home(git, "run").exists()
 
 
+def test_only_a_worktree_of_its_own_is_ever_put_in_order(
+    world: World, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be the user's checkout whose HEAD is moved, and whose unfinished merge is thrown away."""
+    folder = worktrees.home(git, "run") / "t1"
+    worktrees.add(git, folder, world.head)
+    monkeypatch.setenv("GIT_DIR", str(world.path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(folder))
+    assert worktrees.opened(folder, os.environ).place.git_dir == str(world.path / ".git" / "worktrees" / "t1")
+    with pytest.raises(ToolError, match="no worktree of its own"):
+        worktrees.opened(world.path, os.environ)
+    (folder / ".git").write_text(f"gitdir: {world.path}/.git\n")
+    with pytest.raises(ToolError, match="no worktree of its own"):
+        worktrees.opened(folder, os.environ)
+
+
 # ---- what somebody did in one ----------------------------------------------------------------------------------------
 
 
 def test_an_untouched_worktree_is_in_order(world: World, git: Git) -> None:
     folder = worktrees.home(git, "run") / "t1"
     worktrees.add(git, folder, world.head)
-    there, link = Git(discover(str(folder), os.environ), os.environ), (folder / ".git").read_bytes()
+    there = worktrees.opened(folder, os.environ)
+    made = worktrees.ties(there, folder)
     (folder / "app.py").write_text("changed\n")
-    assert worktrees.settle(there, folder, link, world.head) == (True, ())
+    assert worktrees.settle(there, folder, made, world.head) == worktrees.Settled(world.head, intact=True, notes=())
     assert (folder / "app.py").read_text() == "changed\n"
 
 
 def test_a_worktree_whose_head_is_broken_is_put_in_order(world: World, git: Git) -> None:
     folder = worktrees.home(git, "run") / "t1"
     worktrees.add(git, folder, world.head)
-    there, link = Git(discover(str(folder), os.environ), os.environ), (folder / ".git").read_bytes()
+    there = worktrees.opened(folder, os.environ)
+    made = worktrees.ties(there, folder)
     Path(there.place.git_dir, "HEAD").write_text("ref: refs/heads/never-born\n")
-    intact, notes = worktrees.settle(there, folder, link, world.head)
-    assert not intact
-    assert "no longer stood on the commit" in notes[0]
+    found = worktrees.settle(there, folder, made, world.head)
+    assert not found.intact
+    assert "no longer stood on the commit" in found.notes[0]
     assert (there.commit_of("HEAD"), there.head_ref()) == (world.head, None)
     assert world.git("branch", "--list", "never-born") == ""

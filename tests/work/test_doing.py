@@ -213,10 +213,10 @@ def test_where_nothing_was_done_there_is_no_patch(bench: Bench) -> None:
     assert "kept" not in " ".join(bench.do("exit 3").seen)
 
 
-def test_a_key_that_it_prints_is_not_recorded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_it_prints_is_not_recorded_and_not_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_API_KEY", "very-secret-indeed")
     result = bench.do("touch a.txt; echo very-secret-indeed; echo sk-ant-abcdefghijklmnopqrstuvwxyz012345")
-    said = result.summary + bench.message(result.commit)
+    said = result.summary + bench.message(result.commit) + bench.kept("events.jsonl")
     assert "very-secret" not in said
     assert "sk-ant" not in said
 
@@ -422,6 +422,29 @@ def test_a_hook_that_takes_away_how_it_ended_is_named_and_nothing_is_lost(bench:
     assert "commit-msg" in caught.value.hint
     assert "+a" in bench.kept("patch")
     assert bench.world.git("branch", "--list", "cto/*/t1") == ""
+
+
+def test_a_hook_gets_no_keys_for_it_may_be_the_executors(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where `core.hooksPath` is a folder of the tree; and what rules the whole repository is watched."""
+    monkeypatch.setenv("SHOP_API_KEY", "very-secret-indeed")
+    planted = f"printf '#!/bin/sh\nenv > {tmp_path}/env\n' > hooks/pre-commit; chmod +x hooks/pre-commit"
+    result = bench.do(f"echo a > a.txt; mkdir hooks; {planted}; git config core.hooksPath hooks; echo done")
+    assert "very-secret" not in (tmp_path / "env").read_text()
+    assert "PATH=/" in (tmp_path / "env").read_text()
+    assert "meanwhile the repository's own settings changed: config (in .git)" in result.seen
+
+
+def test_files_beyond_the_users_sparse_checkout_are_there_and_may_be_changed(bench: Bench) -> None:
+    bench.set(target="d/e/new.txt")
+    bench.world.git("update-index", "--refresh")
+    bench.world.git("sparse-checkout", "set", "nothing")
+    result = bench.do("cat d/e/two.txt; echo new > d/e/new.txt; git add -A; echo done")
+    assert (result.outcome, result.summary) == ("done", "2\ndone")
+    assert bench.changed(result) == ["d/e/new.txt"]
+    assert not (bench.world.path / "d").exists()
+    bench.world.git("sparse-checkout", "disable")
 
 
 def test_commits_are_signed_where_the_user_signs(bench: Bench, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from git_cto.agents import process
 from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivity
 from git_cto.agents.claude_events import Session
 from git_cto.agents.executor import Job, Work
+from git_cto.agents.keeping import Printed
 from git_cto.redaction import secret_values
 
 INSTALL = "npm install -g @anthropic-ai/claude-code"
@@ -158,10 +159,10 @@ class _Call:
 
     def run(self, session: Session) -> str:
         """Runs it; why it did not end well, or "". It may hang once its result is there: that is its end."""
-        with (self.folder / EVENTS).open("wb") as events:
+        with Printed(self.folder / EVENTS) as events:
 
             def on_line(line: bytes) -> None:
-                events.write(line + b"\n")
+                events.add(line)
                 doing = session.read(line)
                 if doing:
                     self.show(Activity(text=doing, tokens=session.usage.total))

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
 
 from git_cto.agents import process
 from git_cto.agents.base import Activity, Answer, EngineError, Failure, Limits, OnActivity, Question
@@ -35,6 +34,7 @@ from git_cto.agents.codex_failures import (
     sandbox_broken,
     tool_called,
 )
+from git_cto.agents.keeping import Printed
 
 _BACKOFF = 2.0  # seconds before the second try when the server gives no number; doubled with each further one
 _SHORT = Limits(idle=15.0, total=15.0, grace=1.0)  # for the small questions to the program itself
@@ -195,7 +195,7 @@ class _Call:
     def patiently(self) -> str:
         """The answer; rate limits are waited for."""
         self._write_files()
-        with self._files.events.open("wb") as events:
+        with Printed(self._files.events) as events:
             for attempt in count(1):
                 try:
                     return self._once(events)
@@ -207,7 +207,7 @@ class _Call:
                 time.sleep(wait)
         raise AssertionError("count() has no end")
 
-    def _once(self, events: BinaryIO) -> str:
+    def _once(self, events: Printed) -> str:
         self.seen = Transcript()
         self._files.answer.unlink(missing_ok=True)  # an answer of before must not be read for this one
         try:
@@ -220,9 +220,9 @@ class _Call:
             raise EngineError(Failure.NOT_INSTALLED, error.message, INSTALL) from error
         return answer_of(self.seen, done.code, done.stderr, self._written(), sealed=self._question.sealed)
 
-    def _run(self, events: BinaryIO) -> process.Finished:
+    def _run(self, events: Printed) -> process.Finished:
         def on_line(line: bytes) -> None:
-            events.write(line + b"\n")
+            events.add(line)
             activity = self.seen.read(line)
             if self._question.sealed and self.seen.tools:
                 raise tool_called(self.seen.tools[0].replace("_", " "))

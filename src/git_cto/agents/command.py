@@ -13,8 +13,9 @@ from pathlib import Path
 from git_cto.agents import process
 from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivity
 from git_cto.agents.executor import Job, Work
+from git_cto.agents.keeping import Printed
 from git_cto.errors import UsageError
-from git_cto.redaction import secret_values
+from git_cto.redaction import without_secrets
 from git_cto.repo.git import elsewhere
 
 _KEPT_LINES = 20  # of the end of its output: its summary
@@ -37,8 +38,7 @@ class Command:
         if not command.strip():
             raise UsageError("The executor's command is empty.", '--executor command --command "CMD"')
         self._command = command
-        secrets = set(secret_values(environ))
-        self._environ = {name: value for name, value in elsewhere(environ).items() if value not in secrets}
+        self._environ = elsewhere(without_secrets(environ))
 
     def require(self) -> None:
         """Raises `EngineError` where it is plain that the command cannot be started.
@@ -74,10 +74,10 @@ class Command:
         began = time.monotonic()
         said: deque[str] = deque(maxlen=_KEPT_LINES)
         problem = ""
-        with (folder / "events.jsonl").open("wb") as events:
+        with Printed(folder / "events.jsonl") as events:
 
             def on_line(line: bytes) -> None:
-                events.write(line + b"\n")
+                events.add(line)
                 said.append(line.decode("utf-8", "replace")[:_LONGEST_LINE])
                 on_activity(Activity(text=said[-1][:200]))
 

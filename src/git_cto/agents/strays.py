@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 MARK = "GIT_CTO_AT_WORK"
 CALL = "GIT_CTO_CALL"
+REST = "CTO_AT_WORK"  # of what is no agent's: git, its hooks, a signer. Who carries it may outlive us for good reasons
 _PROC = "/proc"  # on Linux. Elsewhere children are ended with their group, and survive only if we are killed with -9
 _POLL = 0.02
 
@@ -26,13 +27,18 @@ _current = ""
 
 @contextmanager
 def marked(value: str) -> Iterator[None]:
-    """Programs that are started meanwhile carry this mark."""
+    """Programs that are started meanwhile carry this mark: those of agents as `MARK`, all others as `REST`."""
     global _current  # noqa: PLW0603 -- like an environment variable, it is one for the whole process
     before, _current = _current, value
+    rest = os.environ.get(REST)
+    os.environ[REST] = value
     try:
         yield
     finally:
         _current = before
+        os.environ.pop(REST)
+        if rest is not None:
+            os.environ[REST] = rest
 
 
 def marks() -> dict[str, str]:
@@ -42,27 +48,34 @@ def marks() -> dict[str, str]:
 
 def end_all(value: str, grace: float, mark: str = MARK) -> int:
     """Ends every process of ours that carries this mark: TERM, and after `grace` seconds KILL. Returns how many."""
-    wanted = f"{mark}={value}".encode()
-    found = _living(wanted)
+    ended = end_present(value, grace, mark)
+    deadline = time.monotonic() + grace
+    while found := _living(f"{mark}={value}".encode()):  # what they started meanwhile
+        for one in found:
+            one.signal(signal.SIGKILL)
+            one.close()
+        ended += len(found)
+        if time.monotonic() > deadline:
+            break  # stuck in the kernel: nothing ends it
+        time.sleep(_POLL)
+    return ended
+
+
+def end_present(value: str, grace: float, mark: str = MARK) -> int:
+    """Like `end_all`, for those alone that are there now."""
+    found = _living(f"{mark}={value}".encode())
     try:
         for one in found:
             one.signal(signal.SIGTERM)
         deadline = time.monotonic() + grace
         while any(one.lives() for one in found) and time.monotonic() < deadline:
             time.sleep(_POLL)
+        for one in found:
+            one.signal(signal.SIGKILL)  # nothing to those that have listened
     finally:
         for one in found:
             one.close()
-    ended = len(found)
-    while found := _living(wanted):  # those that did not listen, and what they started meanwhile
-        for one in found:
-            one.signal(signal.SIGKILL)
-            one.close()
-        ended += len(found)
-        if time.monotonic() > deadline + grace:
-            break  # stuck in the kernel: nothing ends it
-        time.sleep(_POLL)
-    return ended
+    return len(found)
 
 
 @dataclass(frozen=True)

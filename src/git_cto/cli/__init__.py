@@ -91,7 +91,10 @@ def main() -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller; the lowest free descriptor is the one that it had
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- open until the end
-    code = run(sys.argv[1:])  # which has written all there was to write
+    try:
+        code = run(sys.argv[1:])  # which has written all there was to write
+    except SystemExit as ended:  # TERM or HUP: nobody waits for a thread that is stuck, either
+        code = ended.code if isinstance(ended.code, int) else ExitCode.INCONCLUSIVE
     # To free every object before the end takes as long as bare Python does altogether, and the system does it anyway.
     os._exit(code)
 

@@ -42,7 +42,10 @@ class Repository:
             )
         self._git = git
         self.worktree = git.place.worktree
-        environment = {**git.polite_environment(), **_here(git)}
+        polite = git.polite_environment()
+        # GitPython passes on what this process has, also what `git` was made without: keys, say.
+        beyond = {name: "" for name in os.environ if name not in polite and not name.startswith("GIT_")}
+        environment = {**beyond, **polite, **_here(git)}
         # git itself finds the repository again: GitPython's `Repo` believes any HEAD and config at the top of a tree.
         if _git_dir_in(self.worktree, environment) != git.place.git_dir:
             raise UsageError(f"{self.worktree} is no ordinary git worktree.", "git status")

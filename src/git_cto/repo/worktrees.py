@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOCK = ".lock"
-_QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "checkout.workers=1")
+_QUIET = (
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "checkout.workers=1"),
+    *("-c", "core.sparseCheckout=false"),  # what the user does not look at may be part of a task
+)
 # What git leaves in its folder of a worktree in the middle of something, or when it is killed.
 _UNFINISHED = (
     *("index.lock", "HEAD.lock", "MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "MERGE_RR", "AUTO_MERGE", "SQUASH_MSG"),
@@ -127,6 +130,20 @@ def _ties(git: Git, folder: Path) -> Iterator[Path]:
     yield folder / ".git"
     for name in ("commondir", "gitdir", "config.worktree"):
         yield Path(git.place.git_dir, name)
+
+
+_RULES = ("config", "config.worktree", "hooks/*", "info/attributes", "info/exclude", "info/grafts")
+
+
+def rules(git: Git) -> dict[str, tuple[int, int, int]]:
+    """What rules git in the whole repository, beside its objects and refs: settings and hooks, by size, mode, time."""
+    top = Path(git.place.common_dir)
+    found = {}
+    for path in (path for pattern in _RULES for path in top.glob(pattern)):
+        with suppress(OSError):
+            seen = path.lstat()
+            found[str(path.relative_to(top))] = (seen.st_size, seen.st_mode, seen.st_mtime_ns)
+    return found
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from git_cto.agents.executor import DEFAULT_TOOLS, Executor, Job, Work
 from git_cto.gate.policy import GUIDELINES
 from git_cto.ledger.artifacts import ArtifactsError, Slot
 from git_cto.model import ResultOutcome, Task
+from git_cto.work.asking import clean_events
 from git_cto.work.questions import task_prompt
 from git_cto.work.verifying import run_command
 
@@ -134,8 +135,8 @@ def _call_folder(prompt: str, slot: Slot | None) -> Iterator[Path]:
     finally:
         events = folder / "events.jsonl"
         if slot and events.exists():
-            with suppress(ArtifactsError, OSError), events.open("rb") as source, slot.stream() as kept:
-                shutil.copyfileobj(source, kept)
+            with suppress(ArtifactsError, OSError):
+                slot.write("events.jsonl", clean_events(events.read_bytes()))
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from git_cto.agents.base import EngineError, Failure
 from git_cto.answers import AnswerError
+from git_cto.ledger.artifacts import ArtifactsError
 from git_cto.redaction import redact_all, redacted, secret_values
 from git_cto.work.questions import retry_prompt
 
@@ -87,17 +89,18 @@ def _call(asker: Asker, question: Question, keep: Slot | None) -> Answer:
     folder = tempfile.mkdtemp(prefix="git-cto-call-")
     try:
         if keep:
-            keep.write("prompt.md", question.prompt.encode("utf-8", "replace"))
+            with suppress(ArtifactsError):  # nothing rests on them
+                keep.write("prompt.md", question.prompt.encode("utf-8", "replace"))
         return asker.engine.ask(question, Path(folder), asker.limits, asker.on_activity)
     finally:
         events = os.path.join(folder, "events.jsonl")
         if keep and os.path.exists(events):
-            with open(events, "rb") as file:
-                keep.write("events.jsonl", _clean(file.read()))
+            with suppress(ArtifactsError), open(events, "rb") as file:
+                keep.write("events.jsonl", clean_events(file.read()))
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _clean(events: bytes) -> bytes:
+def clean_events(events: bytes) -> bytes:
     """Events without secrets: text by text, because a secret is written otherwise in JSON."""
     hidden = secret_values(os.environ)
     lines = []

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from git_cto.agents import strays
 from git_cto.agents.base import Activity
 from git_cto.errors import CtoError, ToolError, UsageError, typed
 from git_cto.model import ContinueRecord, ResultOutcome
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SETTLED = frozenset({"done", "blocked", "failed"})
 _NOTHING = frozenset({"blocked", "failed"})
+_FOR_A_COMMIT = 1.0  # seconds, on top of what an executor has to end
 _RUNS = frozenset({"run_command", "verify"})
 
 
@@ -68,6 +70,10 @@ def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed:
         shift.work(pool)
     finally:
         crew.doing.stop.set()  # nothing is under way after a normal end
+        # A commit that is being made is made; one that waits for a hook or a passphrase would hold us up for ever.
+        patience = crew.doing.limits.grace
+        if wait(shift.running, timeout=patience + _FOR_A_COMMIT).not_done:
+            strays.end_present(str(worktrees.home(workspace.git, run.id)), patience, strays.REST)
         pool.shutdown(wait=True, cancel_futures=True)
         crew.doing.stop.clear()
     return len(shift.merged)

@@ -19,7 +19,7 @@ from git_cto.agents.executor import Work
 from git_cto.errors import CtoError, GitError
 from git_cto.ledger.artifacts import Slot
 from git_cto.model import ResultOutcome, Task
-from git_cto.redaction import printable, redacted, secret_values
+from git_cto.redaction import printable, redacted, secret_values, without_secrets
 from git_cto.repo import worktrees
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref
@@ -166,8 +166,9 @@ class _Place:
         self._open()
 
     def _open(self) -> None:
-        self.git = worktrees.opened(self.folder, self._workspace.environ)
+        self.git = worktrees.opened(self.folder, without_secrets(self._workspace.environ))  # hooks may be anybody's
         self._ties = worktrees.ties(self.git, self.folder)
+        self._rules = worktrees.rules(self.git)
 
     def taken_in(self, ref: str) -> str | None:
         """Where a branch stands now, if all of it is part of what was done here: the executor has moved it itself."""
@@ -179,6 +180,11 @@ class _Place:
         found = worktrees.settle(self.git, self.folder, self._ties, self.start)
         self._reached = self._reached or found.head
         return found
+
+    def bent(self) -> tuple[str, ...]:
+        """What rules the whole repository, and was changed since: it holds for the user, too."""
+        now = worktrees.rules(self.git)
+        return tuple(sorted(path for path in now.keys() | self._rules if now.get(path) != self._rules.get(path)))
 
     def renew(self) -> None:
         """Makes the worktree again, as it was at first."""
@@ -288,6 +294,9 @@ def _notes(place: _Place, task: Task, done: Act, paths: tuple[str, ...]) -> tupl
         notes.append(f"changed outside of {printable(task.target)}: {_some(outside)}")
     if task.action not in COMMANDS and not paths and place.ignores(task.target):
         notes.append(f"git ignores {printable(task.target)}, so that it cannot be committed")
+    bent = place.bent()
+    if bent:
+        notes.append(f"meanwhile the repository's own settings changed: {_some(bent)} (in .git)")
     if done.work and done.work.denied:
         notes.append(f"denied: {_some(tuple(dict.fromkeys(done.work.denied)))}")
     return tuple(notes)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from git_cto.errors import GitError
 from git_cto.model import TRUNK
+from git_cto.redaction import without_secrets
 from git_cto.repo.change import conflict_paths
-from git_cto.repo.git import git_error
+from git_cto.repo.git import Git, git_error
 from git_cto.repo.runs import trunk_ref
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def merge_into_trunk(workspace: Workspace, run: str, task: str, trunk: str, resu
     `trunk` is where trunk has to stand: somebody who moved it meanwhile makes this a `GitError`. The merge commit is
     the user's: their identity, and signed where they sign commits.
     """
-    git = workspace.git
+    git = Git(workspace.place, without_secrets(workspace.environ))  # merge drivers and signers may be anybody's
     if git.is_ancestor(result, trunk):
         return trunk
     merged = git.attempt("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", trunk, result)

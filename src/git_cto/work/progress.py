@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from git_cto.model import EngineUse
     from git_cto.work.doing import Result
 
+_PER_SECOND = 20  # words of one task that are told within a second
+
 Kind = Literal[
     "planning", "planned", "started", "doing", "ended", "merged", "verifying", "reviewing", "verdict", "note"
 ]
@@ -66,6 +68,7 @@ class Progress:
     state: Path | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _now: dict[str, dict[str, object]] = field(default_factory=dict)
+    _pace: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:
@@ -95,7 +98,14 @@ class Progress:
         self.tell(Event(kind="started", task=task, round=self.round))
 
     def doing(self, task: str, activity: Activity) -> None:
-        """What it is doing."""
+        """What it is doing. Of a flood of words only some are told: telling takes longer than printing."""
+        with self._lock:
+            since, told = self._pace.get(task, (0.0, 0))
+            now = time.monotonic()
+            since, told = (since, told + 1) if now - since < 1 else (now, 1)
+            self._pace[task] = since, told
+        if told > _PER_SECOND:
+            return
         self.tell(Event(kind="doing", task=task, text=activity.text, tokens=activity.tokens))
 
     def ended(self, result: Result) -> None:
