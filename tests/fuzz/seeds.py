@@ -7,6 +7,7 @@ from pathlib import Path
 
 from git_cto.gate.digests import plan_digest
 from git_cto.ledger.records import encode, seal
+from git_cto.ledger.sshsig import armoured
 from git_cto.model import Digests, EngineUse, Predicate, Ruling, Subject, Suspicion, TaskResult
 from tests.gate.values import (
     CHANGE,
@@ -23,6 +24,7 @@ from tests.gate.values import (
     ran,
     seen,
 )
+from tests.ledger.make_vectors import ADA, EVE, REVOKED, SIGNERS, line_of, payload_of, to_sign
 
 CORPUS = Path(__file__).with_name("corpus")
 _OLD, _NEW, _NONE = "1" * 40, "2" * 40, "0" * 40
@@ -72,6 +74,28 @@ def statements() -> Iterator[tuple[str, bytes]]:
 
     for name, line in lines():
         yield name, base64.b64decode(json.loads(line)["payload"])
+
+
+def signed_lines() -> Iterator[tuple[str, bytes]]:
+    """The same lines, and one with signatures, good ones and others."""
+    yield from lines()
+    payload = payload_of(a_verdict())
+    yield "signed", line_of(payload, ADA.sign(to_sign(payload)), EVE.sign(b"another"), keyid=ADA.fingerprint)
+
+
+def signatures() -> Iterator[tuple[str, bytes]]:
+    good = ADA.sign(b"message")
+    yield "sha512", good
+    yield "sha256", ADA.sign(b"message", digest="sha256")
+    yield "git", ADA.sign(b"message", namespace="git")
+    yield "file", armoured(good)
+
+
+def lists() -> Iterator[tuple[str, bytes]]:
+    yield "both", f"{SIGNERS}\0\0{REVOKED}".encode()
+    yield "one", SIGNERS.encode()
+    yield "times", SIGNERS.replace("20260201", "20260201120000Z").replace("20260401", "202604011200").encode()
+    yield "krl", SIGNERS.encode() + b"\0\0SSHKRL\n\0\0\0\0\x01"
 
 
 def policies() -> Iterator[tuple[str, bytes]]:
@@ -144,8 +168,10 @@ def added() -> Iterator[tuple[str, bytes]]:
 
 
 ALL = {
-    "envelope": lines,
+    "envelope": signed_lines,
     "statement": statements,
+    "signature": signatures,
+    "signers": lists,
     "policy": policies,
     "listing": listings,
     "names": names,

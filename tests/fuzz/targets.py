@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+import struct
 import tomllib
 import unicodedata
 from collections.abc import Callable
@@ -21,8 +22,11 @@ from git_cto.gate.globs import matches, matches_at_once
 from git_cto.gate.policy import GatePolicy, Policy, read_policy
 from git_cto.gate.rounds import in_order, standing
 from git_cto.gate.suspicion import added_lines, name_suspicions, suspicions
+from git_cto.ledger import trusting
 from git_cto.ledger.records import LARGEST_LINE, PAYLOAD_TYPE, decode, encode
-from git_cto.model import Change, FileChange, Record, Series, Target, VerdictRecord, display_path
+from git_cto.ledger.signers import Allowed, Signers, read_signers
+from git_cto.ledger.sshsig import NAMESPACE, armoured, dearmoured, key_words, read_signature
+from git_cto.model import Change, FileChange, Record, Series, Signature, Target, VerdictRecord, display_path
 from git_cto.redaction import printable
 from git_cto.render.note import note
 from git_cto.render.record import record_text
@@ -67,7 +71,10 @@ def _is_sound(record: Record, payload: bytes) -> None:
     """What is read can be written again, says the same to any reader of JSON, can be printed, and opens nothing."""
     _strict_json(payload)
     assert record.id == hashlib.sha256(payload).hexdigest()
-    assert not record.signers
+    assert not record.trusted
+    (weighed,) = trusting.weighed([record], Signers(), "20260301120000", {})
+    assert not weighed.record.trusted
+    assert weighed.reason in trusting.REASONS
     try:
         again = encode(record.subject, record.body)
     except ToolError as error:
@@ -120,6 +127,78 @@ def _opens_nothing(record: Record) -> None:
     assert not decision.allowed
     assert decision.reasons
     assert decision.next_step
+
+
+# ---- signatures ------------------------------------------------------------------------------------------------------
+
+
+def signature(data: bytes) -> None:
+    """A signature's bytes: of OpenSSH's form to the last one, as somebody else's reader sees it, or none."""
+    try:
+        found = read_signature(data)
+    except ValueError:
+        found = None
+    try:
+        file = dearmoured(data)
+    except ValueError:
+        file = b""
+    if file:
+        assert dearmoured(armoured(file)) == file
+    if found is None:
+        return
+    assert data[:10] == b"SSHSIG\0\0\0\x01"
+    texts, rest = [], data[10:]
+    while rest:
+        (size,) = struct.unpack(">I", rest[:4])
+        assert size <= len(rest) - 4
+        texts.append(rest[4 : 4 + size])
+        rest = rest[4 + size :]
+    public_key, namespace, reserved, digest, raw = texts
+    assert (public_key, namespace) == (found.public_key, found.namespace)
+    assert public_key
+    assert raw
+    assert not reserved
+    assert digest in {b"sha256", b"sha512"}
+    assert dearmoured(armoured(data)) == data
+
+
+def signers(data: bytes) -> None:
+    """The two lists of signers, NUL NUL between: no line counts but of plain names, our namespace and a whole key."""
+    listed, _, revoked = data.partition(b"\0\0")
+    found = read_signers(listed, revoked or None)
+    if found.fault:
+        assert found.fault.endswith(".")
+    lines = listed.decode("utf-8", "replace").split("\n")
+    for one in found.allowed:
+        _counts_rightly(one, lines[one.number - 1])
+        claim = Signature(sig=_blob(one.key))
+        looked_up = trusting._looked_up(claim, found, "20260301120000")
+        if one.key in found.revoked_keys or found.fault:
+            assert not isinstance(looked_up, Allowed)
+    assert all(one.why and 1 <= one.number <= len(lines) for one in found.ignored)
+    assert not {one.number for one in found.allowed} & {one.number for one in found.ignored}
+
+
+def _counts_rightly(one: Allowed, line: str) -> None:
+    """A line that counts says what it is taken to say, and what is made of it for ssh-keygen says the same."""
+    names = line.split(maxsplit=1)[0]
+    assert ",".join(one.principals) == names
+    assert not set(names) & set('*?!"')
+    before_key = line[: line.index(" " + key_words(one.key).split()[0]) if " " in line else len(line)]
+    assert NAMESPACE in before_key or "\t" in line
+    assert "cert-authority" not in before_key.lower()
+    again = read_signers(one.line.encode(), None)
+    assert len(again.allowed) == 1, one.line
+    same = again.allowed[0]
+    assert (same.principals, same.key, same.after, same.before) == (one.principals[:1], one.key, one.after, one.before)
+    assert one.line.isprintable()
+    for time in (one.after, one.before):
+        assert re.fullmatch(r"(\d{14})?", time, re.ASCII), time
+
+
+def _blob(key: bytes) -> bytes:
+    parts = (key, NAMESPACE.encode(), b"", b"sha512", b"x")
+    return b"SSHSIG\0\0\0\x01" + b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
 # ---- the policy ------------------------------------------------------------------------------------------------------
@@ -263,6 +342,8 @@ def added(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "envelope": envelope,
     "statement": statement,
+    "signature": signature,
+    "signers": signers,
     "policy": policy,
     "listing": listing,
     "names": names,
