@@ -184,6 +184,16 @@ def test_the_graph_is_drawn_with_names_of_ours() -> None:
     ]
 
 
+def test_a_graph_that_nobody_could_read_is_not_drawn() -> None:
+    plan = PULLS["revise"].plan
+    assert plan
+    tied = replace(plan.tasks[0], depends_on=tuple(f"t{number}" for number in range(200)))
+    for tasks in (plan.tasks[:1], plan.tasks * 20, (tied, *plan.tasks[1:])):
+        page = Page(body(judged("revise", "revise", plan=replace(plan, tasks=tasks))))
+        assert page.blocks == []
+        assert plan.objective in page.text
+
+
 def test_who_signed_is_said() -> None:
     signed = replace(a_record("approve"), signers=(CI, CI))
     page = check_ours(body(judged("approved", "approve", verdict=signed)))

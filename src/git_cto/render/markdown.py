@@ -15,7 +15,7 @@ from git_cto.redaction import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LONGEST_WORD = 20  # characters; a longer word gets places where a narrow table may break it
+_LONGEST_WORD, _PIECE = 16, 10  # characters; a longer word may be broken into pieces in a narrow table
 _AMPLE = 4  # times the limit is what is looked at: a book takes no longer than a page
 # Of the private use area, which `printable` takes out: nothing that comes in can hold it.
 _BREAK = "\ue000"
@@ -187,7 +187,7 @@ def _broken(words: str) -> str:
 
 
 def _with_breaks(word: str) -> str:
-    pieces = re.findall(rf".{{0,{_LONGEST_WORD - 1}}}[/._,;=-](?=\w)|.{{1,{_LONGEST_WORD}}}", word)
+    pieces = re.findall(rf".{{0,{_PIECE - 1}}}[/._,;=-](?=\w)|.{{1,{_PIECE}}}", word)
     return _BREAK.join(pieces)
 
 

@@ -24,7 +24,7 @@ def note(records: Iterable[Record]) -> str:
 def _one(record: Record) -> str:
     body = record.body
     if isinstance(body, OverrideRecord):
-        return _lines(f"override · by {body.actor.name}", body.reason)
+        return _lines(f"override · by {body.actor.name}{' · signed' if record.signatures else ''}", body.reason)
     if not isinstance(body, VerdictRecord):
         return ""
     passed = sum(one.status == "pass" for one in body.review.task_reviews)
@@ -32,6 +32,8 @@ def _one(record: Record) -> str:
     if body.tasks:
         parts.append(f"{passed}/{body.tasks} tasks")
     parts.append(counted(len(body.open_findings), "open finding"))
+    if record.signatures:
+        parts.append("signed")
     of = series_words(body.series)
     return _lines(
         " · ".join(parts),

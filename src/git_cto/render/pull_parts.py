@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("blocker", "major", "minor", "nit")
 _PLACE = re.compile(r"(?P<path>[^\s:]{1,300}):(?P<line>[1-9]\d{0,6})")
-_DRAWN = 40  # tasks; a larger graph is no help
+_DRAWN, _ARROWS = 40, 120  # tasks and what they wait for; a larger graph is no help
 _LISTED = 100  # of anything
 
 
@@ -49,20 +49,19 @@ def tasks_section(state: PullState) -> Section:
         return Section("tasks", 50, ("",))
     passed = sum(one.status == "pass" for one in reviews.values())
     forms = [
-        table(("task", "", "criteria"), (_task_row(one, reviews.get(one), state, brief=brief) for one in ids))
+        table(("task", "criteria"), (_task_row(one, reviews.get(one), state, brief=brief) for one in ids))
         for brief in (False, True)
         if len(ids) <= _LISTED
     ]
     return Section("tasks", 50, (*forms, f"{passed} of {counted(len(ids), 'task')} passed."))
 
 
-def _task_row(task_id: str, review: TaskReview | None, state: PullState, *, brief: bool) -> tuple[str, str, str]:
+def _task_row(task_id: str, review: TaskReview | None, state: PullState, *, brief: bool) -> tuple[str, str]:
     task = state.plan.task(task_id) if state.plan else None
-    words = f" {text(task.description, 40 if brief else 120, narrow=True)}" if task else ""
-    name = f"**{text(task_id, 40, narrow=True)}**{words}"
-    if review is None:
-        return name, "– not&nbsp;judged", ""
-    return name, f"{SIGNS[review.status]}&nbsp;{review.status}", _criteria(review, state, brief=brief)
+    status = f"{SIGNS[review.status]}&nbsp;{review.status}" if review else "–&nbsp;not judged"
+    words = f"<br>{text(task.description, 40 if brief else 120, narrow=True)}" if task else ""
+    name = f"**{text(task_id, 40, narrow=True)}** {status}{words}"
+    return name, _criteria(review, state, brief=brief) if review else ""
 
 
 def _criteria(review: TaskReview, state: PullState, *, brief: bool) -> str:
@@ -163,7 +162,8 @@ def _plan(plan: Plan | None, verdict: VerdictRecord | None) -> str:
     if plan is None:
         return ""
     words = f"**Plan** {text(plan.objective, 600)}"
-    return f"{words}\n\n{graph(plan, verdict)}" if 1 < len(plan.tasks) <= _DRAWN else words
+    arrows = sum(len(task.depends_on) for task in plan.tasks)
+    return f"{words}\n\n{graph(plan, verdict)}" if 1 < len(plan.tasks) <= _DRAWN and arrows <= _ARROWS else words
 
 
 def graph(plan: Plan, verdict: VerdictRecord | None) -> str:
@@ -210,15 +210,14 @@ def _rounds(state: PullState, most: int) -> str:
     cost = sum(one.cost for one in verdicts[-1][1].results)
     money = text(f", and ${cost:.2f} for the tasks as their executor says") if cost else ""
     earlier = f"The last {most} of {len(verdicts)} rounds:\n\n" if len(verdicts) > most else ""
-    head = ("round", "commit", "verdict", "open", "tokens")
-    return f"{earlier}{table(head, rows)}\n\nTaken: {total}{money}."
+    return f"{earlier}{table(('round', 'verdict', 'tokens'), rows)}\n\nTaken: {total}{money}."
 
 
 def _round_row(record: Record, body: VerdictRecord, place: Place) -> tuple[str, ...]:
-    commit = commit_link(record.subject.head, place.repository)
-    verdict = f"{SIGNS[body.verdict]}&nbsp;{body.verdict}"
+    found = len(body.open_findings)
+    verdict = f"{SIGNS[body.verdict]}&nbsp;{body.verdict}" + (f", {found}&nbsp;open" if found else "")
     tokens = tokens_words(body.engine.tokens).removesuffix(" tokens")
-    return str(body.round), commit, verdict, str(len(body.open_findings)), tokens
+    return f"{body.round} {commit_link(record.subject.head, place.repository)}", verdict, tokens
 
 
 # ---- what was judged -------------------------------------------------------------------------------------------------

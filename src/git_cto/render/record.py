@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.render.lines import wrapped
 from git_cto.render.terminal import plan_text, verdict_text
-from git_cto.render.words import series_words
+from git_cto.render.words import series_words, signed_words
 
 if TYPE_CHECKING:
     from git_cto.model import Actor, Record
@@ -24,7 +24,16 @@ def record_text(record: Record, style: Style) -> str:
         text = verdict_text(record, style) + "\n" + "\n".join(_beyond(body))
     else:
         text = wrapped(body.reason) + "\n" + wrapped(f"for {series_words(body.series)} into {body.target}", 0, 4)
-    return f"{text}\n\n{wrapped(f'{_by(body.actor)} · {body.time}', 0, 4)}\nrecord {record.id}"
+    by = wrapped(f"{_by(body.actor)} · {body.time}", 0, 4)
+    return "\n".join([f"{text}\n\n{by}", *_signed(record), f"record {record.id}"])
+
+
+def _signed(record: Record) -> list[str]:
+    """Who signed it, with which key; or that nobody did, or why a signature does not count."""
+    if record.signers:
+        return [wrapped(f"signed by {one.principal} with {one.key}", 0, 4) for one in record.signers]
+    why = f": {record.doubt}" if record.signatures and record.doubt else ""
+    return [wrapped(signed_words(record) + why, 0, 4)]
 
 
 def _beyond(body: VerdictRecord) -> list[str]:

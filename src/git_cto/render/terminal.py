@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.redaction import printable
 from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
-from git_cto.render.words import SIGNS, ago, counted, coverage_words, elapsed, engine_words, series_words, tokens_words
+from git_cto.render.words import (
+    SIGNS,
+    ago,
+    counted,
+    coverage_words,
+    elapsed,
+    engine_words,
+    series_words,
+    signed_words,
+    tokens_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -154,7 +164,7 @@ def verdict_text(record: Record, style: Style) -> str:
         lines.append("")
     cost = f"{engine_words(body.engine)} · {tokens_words(body.engine.tokens)} · {elapsed(body.engine.seconds)}"
     lines.append(filled("Seen: ", f"{coverage_words(body.coverage)} · {cost}", 6))
-    where = f"{record.subject.head[:7]} · round {body.round} · {series_words(body.series)} · unsigned"
+    where = f"{record.subject.head[:7]} · round {body.round} · {series_words(body.series)} · {signed_words(record)}"
     lines.append(filled("Recorded on ", where, 6))
     return "\n".join(lines)
 
@@ -196,8 +206,9 @@ def _log_line(record: Record, now: str, style: Style) -> str:
     when = ago(body.time, now)
     what, colour, about = _log_words(body)
     start = f"{record.subject.head[:7]}  "
-    line = cut(f"{what:<9}  {printable(about)}", WIDTH - len(start) - len(when) - 2)
-    return start + style(what, colour) + line.removeprefix(what) + "  " + when
+    signed = f"  [{cut(printable(signed_words(record)), 40)}]" if record.signatures else ""
+    line = cut(f"{what:<9}  {printable(about)}", WIDTH - len(start) - len(when) - 2 - width(signed))
+    return start + style(what, colour) + line.removeprefix(what) + signed + "  " + when
 
 
 def _log_words(body: Predicate) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from git_cto.model import Coverage, EngineUse
+    from git_cto.model import Coverage, EngineUse, Record
 
 SIGNS = {"approve": "✓", "revise": "✗", "abort": "■", "pass": "✓", "fail": "✗", "partial": "◐"}
 
@@ -41,6 +41,15 @@ def coverage_words(coverage: Coverage) -> str:
     ):
         words += f", {number} {name}" if number else ""
     return words
+
+
+def signed_words(record: Record) -> str:
+    """`signed by ada@example.org`, `unsigned`; or `signed, not verified` where nobody has found a signature good."""
+    if record.signers:
+        return "signed by " + ", ".join(one.principal for one in record.signers)
+    if not record.signatures:
+        return "unsigned"
+    return "signed" if record.own else "signed, not verified"
 
 
 def series_words(series: str) -> str:
