@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "[redacted]"
 _SHORTEST = 8
+_LINE = 32  # characters of a line of a secret that has several
 _LONG = 12  # characters that hardly stand in a text by chance when its white space is passed over
 # Patterns are compiled when they are used: that takes longer than all else that this module does at start-up.
 _NAMED = r"(?i)(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)"
@@ -70,6 +71,8 @@ def _forms(value: str) -> Iterator[str]:
     """A secret as it is, backwards, and as what encodes it, also as a part of something longer."""
     raw = value.encode("utf-8", "surrogateescape")
     yield value
+    if "\n" in value.strip():  # a private key: a line of it is as little for others as the whole
+        yield from (line.strip() for line in value.split("\n") if len(line.strip()) >= _LINE and "-----" not in line)
     yield value[::-1]
     for code in (base64.b64encode, base64.urlsafe_b64encode):
         yield from (code(whole).decode().rstrip("=") for whole in (raw, raw + b"\n"))  # `echo $TOKEN | base64`
@@ -168,3 +171,8 @@ def _seen(text: str) -> str:
 
 def _unseen(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN or "\U000e0000" <= character <= "\U000e0fff"
+
+
+def writable(text: str) -> str:
+    """The text as JSON can hold it: names of git are bytes, and what of them is no UTF-8 is written in hex."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -47,6 +47,10 @@ class Ledger:
         annotated = [head, change, self.series_object(series) if series else None]
         return decode_all(self._notes.read([oid for oid in annotated if oid], objects))
 
+    def objects(self) -> Iterator[str]:
+        """Every head, change and series that there are records about, once each."""
+        return self._notes.all_objects()
+
     def lines(self) -> Iterator[bytes]:
         """Every line of the ledger, readable or not, once each."""
         return self._notes.all_lines()

@@ -26,9 +26,17 @@ class Authorship(Struct, frozen=True):
     executors: tuple[str, ...]
     co_authors: tuple[str, ...]
 
+    def joined(self, other: Authorship) -> Authorship:
+        """Both together."""
+        return Authorship(
+            self.addresses | other.addresses,
+            tuple(dict.fromkeys((*self.executors, *other.executors))),
+            tuple(dict.fromkeys((*self.co_authors, *other.co_authors))),
+        )
 
-def authorship(lens: Lens, base: str, head: str) -> Authorship:
-    """Who wrote the commits of `head` that are not in `base`."""
+
+def authorship(lens: Lens, base: str, head: str, *, committers: bool = True) -> Authorship:
+    """Who wrote the commits of `head` that are not in `base`. Committers count as well, unless told otherwise."""
     out = lens.run("log", "-z", "--format=%ae%x00%ce%x00%B", "--end-of-options", head, f"^{base}")
     fields = out.decode("utf-8", "replace").split("\0")
     addresses: set[str] = set()
@@ -38,7 +46,9 @@ def authorship(lens: Lens, base: str, head: str) -> Authorship:
         found = _CO_AUTHOR.findall(message)
         co_authors.update(dict.fromkeys(found))
         executors.update(dict.fromkeys(_EXECUTOR.findall(message)))
-        addresses.update((author, committer, *(address for one in found for address in _ADDRESS.findall(one))))
+        addresses.update((author, *(address for one in found for address in _ADDRESS.findall(one))))
+        if committers:
+            addresses.add(committer)
     return Authorship(
         frozenset(address.strip().casefold() for address in addresses) - {""}, tuple(executors), tuple(co_authors)
     )

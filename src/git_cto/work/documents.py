@@ -29,6 +29,8 @@ from git_cto.model import (
     VerdictRecord,
     Verification,
 )
+from git_cto.redaction import writable
+from git_cto.work.proof_documents import AuditDocument, LandingDocument, ProofDocument
 from git_cto.work.protecting import Protection
 
 if TYPE_CHECKING:
@@ -183,6 +185,7 @@ class GateDocument(Struct, frozen=True, kw_only=True):
     series: str
     trust: Literal["local", "signed"]
     record: str | None
+    signers: tuple[str, ...]
     uncommitted: int
     next: str
 
@@ -242,7 +245,9 @@ class RecordDocument(Struct, frozen=True, kw_only=True):
     kind: Literal["plan", "verdict", "override", "continue"]
     subject: Subject
     body: dict[str, Any]
-    signers: tuple[str, ...]
+    signers: tuple[str, ...]  # whose signatures were found good and are allowed by the target
+    signatures: int
+    doubt: str  # why none counts, where that was looked at
 
 
 class LogDocument(Struct, frozen=True, kw_only=True):
@@ -263,6 +268,17 @@ class DecisionDocument(Struct, frozen=True, kw_only=True):
     head: str
     change: str | None
     reason: str
+    next: str
+
+
+class SignDocument(Struct, frozen=True, kw_only=True):
+    """The records that were signed, and those that had this key's signature before (`git cto sign`)."""
+
+    schema: Literal["git-cto/sign/v1"] = "git-cto/sign/v1"
+    key: str
+    signed: tuple[str, ...]
+    signed_before: tuple[str, ...]
+    notes: tuple[str, ...]
     next: str
 
 
@@ -390,6 +406,10 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "event": EventDocument,
     "log": LogDocument,
     "decision": DecisionDocument,
+    "sign": SignDocument,
+    "proof": ProofDocument,
+    "audit": AuditDocument,
+    "landing": LandingDocument,
     "replay": ReplayDocument,
     "sync": SyncDocument,
     "doctor": DoctorDocument,
@@ -404,11 +424,6 @@ DOCUMENTS: dict[str, type[Struct]] = {
 
 def _fields(value: Struct) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
-
-
-def _writable(text: str) -> str:
-    """The text as JSON can hold it: names of git are bytes, and what of them is no UTF-8 is written in hex."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def plan_document(  # noqa: PLR0913, PLR0917 -- what a plan is made of
@@ -516,17 +531,18 @@ def gate_document(gated: Gated) -> GateDocument:
     found, decision = gated.survey, gated.decision
     return GateDocument(
         allowed=decision.allowed,
-        reasons=tuple(_writable(reason) for reason in decision.reasons),
+        reasons=tuple(writable(reason) for reason in decision.reasons),
         head=found.change.head,
-        target=_writable(found.target.ref),
+        target=writable(found.target.ref),
         target_commit=found.target.commit,
-        target_from=_writable(found.target.found_at),
+        target_from=writable(found.target.found_at),
         change=found.change.id,
         series=found.series.name,
         trust=found.policy.gate.trust,
         record=decision.by.id if decision.by else None,
+        signers=tuple(writable(one.principal) for one in decision.by.signers) if decision.by else (),
         uncommitted=gated.uncommitted,
-        next=_writable(decision.next_step),
+        next=writable(decision.next_step),
     )
 
 
@@ -540,6 +556,8 @@ def log_document(records: list[Record]) -> LogDocument:
                 subject=record.subject,
                 body=msgspec.to_builtins(record.body),
                 signers=tuple(one.principal for one in record.signers),
+                signatures=len(record.signatures),
+                doubt=record.doubt,
             )
             for record in records
         )

@@ -15,6 +15,7 @@ from git_cto.errors import PolicyError, UsageError
 from git_cto.gate.policy import POLICY_PATH, Policy, read_policy
 from git_cto.ledger.store import Ledger
 from git_cto.model import Actor, Record, Series
+from git_cto.redaction import writable
 from git_cto.repo.change import fetch_blobs
 from git_cto.repo.git import Git, discover
 from git_cto.repo.lens import Lens
@@ -46,6 +47,8 @@ class Workspace:
         self.place = discover(cwd, environ)
         self.git = Git(self.place, environ)
         self.ledger = Ledger(self.git)
+        self.notes: list[str] = []  # what a person should know that is no part of any answer
+        self.signed_only = False  # set where a command wants to see signatures, whatever the policy says
         self.made: set[str] = set()  # the ids of what was recorded here: it counts without a signature
         self._signers: dict[str, Signers] = {}
         self._checked: dict[tuple[str, str, tuple[Signature, ...]], tuple[tuple[Signer, ...], str]] = {}
@@ -82,7 +85,7 @@ class Workspace:
         """Whether, and with which key, this command signs what it records."""
         from git_cto.work.signing import Signing  # noqa: PLC0415 -- start-up: the gate signs nothing
 
-        return Signing(self.git, self.environ, self.settings.text("cto.sign"))
+        return Signing(self.git, self.environ, self.settings.text("cto.sign"), self.notes)
 
     def record(self, subject: Subject, body: Predicate, *, series: str, change: bytes | None = None) -> Record:
         """Records something, signed where that is wanted; from now on it counts as this process's own."""
@@ -174,7 +177,7 @@ class Workspace:
     def demands_signatures(self) -> bool:
         """Whether only signed records count here, whatever a policy says: in CI, and where the user wants it."""
         in_ci = self.environ.get("CI", "").strip().lower() in {"true", "1"}
-        return in_ci or self.settings.text("cto.gate.trust") == "signed"
+        return self.signed_only or in_ci or self.settings.text("cto.gate.trust") == "signed"
 
     def _narrowed(self, policy: Policy) -> Policy:
         said = self.settings
@@ -225,8 +228,7 @@ def head_series(head: Head, target: str) -> Series:
     """What rounds are counted in without a run: the branch, or where there is none the commit."""
     if head.ref is None:
         return Series(name=f"commit/{head.commit}", target=target)
-    ref = head.ref.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return Series(name=f"branch/{ref}", target=target)
+    return Series(name=f"branch/{writable(head.ref)}", target=target)
 
 
 def now() -> str:

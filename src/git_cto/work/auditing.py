@@ -1,0 +1,220 @@
+"""What landed on a branch, and under which approval: the gate's question, asked again for every landing.
+
+Each landing is judged as the gate would have judged it: by the policy and the signers of the commit that it landed on,
+at the time that its committer wrote down. Keys that are revoked today count nowhere. What landed as it was judged, by a
+merge or squashed, is found by the change that it makes; what was rebased, by the change that a row of commits makes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from git_cto.errors import UsageError
+from git_cto.gate.decision import Facts, decide
+from git_cto.gate.policy import POLICY_PATH, Policy
+from git_cto.gate.rounds import in_order
+from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Signers, read_signers
+from git_cto.ledger.trusting import trusted
+from git_cto.model import OverrideRecord, PlanRecord, Target, VerdictRecord
+from git_cto.repo.authors import Authorship, authorship
+from git_cto.repo.landings import Landing, Row, landings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from git_cto.model import Change, Record
+    from git_cto.work.workspace import Workspace
+
+LONGEST_ROW = 64  # commits that a rebased branch is looked for in
+_KEPT = 64  # policies and lists of signers that are kept; a history changes them seldom
+
+How = Literal["approved", "overridden", "empty", "first", "unapproved"]
+
+
+class Audited(Struct, frozen=True, kw_only=True):
+    """How one landing came in; several commits where they landed as a row under one approval, the newest first.
+
+    `reason` is a sentence. `by` is the record that would have opened the gate, with who signed it.
+    """
+
+    landings: tuple[Landing, ...]
+    how: How
+    reason: str
+    by: Record | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is nothing to be said against it."""
+        return self.how != "unapproved"
+
+
+class _Rules(Struct, frozen=True):
+    """What was in force at a commit."""
+
+    policy: Policy
+    signers: Signers
+
+
+class Audit:
+    """The audit of one branch. `signed` asks for signatures, whatever the policy of the time said."""
+
+    def __init__(self, workspace: Workspace, target: Target, *, signed: bool) -> None:
+        self._workspace = workspace
+        self._target = target
+        self._signed = signed
+        self._format = workspace.place.object_format
+        self._known = frozenset(workspace.ledger.objects())
+        self._revoked = workspace.bytes_at(target.commit, REVOKED_PATH)
+        self._rules: dict[str, _Rules] = {}
+
+    def run(self, tip: str, without: Sequence[str]) -> Iterator[Audited]:
+        """Everything that landed, the newest first, in memory that does not grow with it."""
+        waiting: list[Row] = []
+        for landing in landings(self._workspace.lens, tip, without):
+            alone = self._alone(landing)
+            if alone is not None:
+                yield from map(self._nobody, waiting)
+                waiting = []
+                yield alone
+                continue
+            found, waiting = self._in_a_row(waiting, landing)
+            yield from found
+        yield from map(self._nobody, waiting)
+
+    def _alone(self, landing: Landing) -> Audited | None:
+        """A landing that needs no other one to be explained; None where nobody judged it by itself."""
+        one = (landing,)
+        if not landing.onto:
+            return Audited(landings=one, how="first", reason="The first commit: there was nothing to merge it into.")
+        if not landing.files:
+            return Audited(landings=one, how="empty", reason="It changes no file.")
+        change = Row(landing).change(self._format)
+        return self._judged(one, change) if change.id in self._known else None
+
+    def _in_a_row(self, waiting: list[Row], landing: Landing) -> tuple[list[Audited], list[Row]]:
+        """Tries rows that begin with this landing; returns what is settled by that, and what still waits."""
+        for row in waiting:
+            row.extend(landing)
+        for place, row in enumerate(waiting):
+            change = row.change(self._format)
+            if change.files and change.id in self._known:
+                return [*map(self._nobody, waiting[:place]), self._judged(tuple(row.landings), change)], []
+        waiting.append(Row(landing))
+        settled = waiting[:-LONGEST_ROW]
+        return [self._nobody(row) for row in settled], waiting[len(settled) :]
+
+    def _nobody(self, row: Row) -> Audited:
+        """What is said of the newest landing of a row that nobody judged."""
+        return Audited(landings=tuple(row.landings[:1]), how="unapproved", reason="Nobody judged this change.")
+
+    def _judged(self, landed: tuple[Landing, ...], change: Change) -> Audited:
+        """What the gate would have said."""
+        workspace = self._workspace
+        rules = self._rules_at(change.base)
+        found = workspace.ledger.find(change=change.id, objects=workspace.objects)
+        runs = {one.body.run for one in found if isinstance(one.body, VerdictRecord)} - {""}
+        of_runs = (workspace.ledger.find(series=f"run/{run}", objects=workspace.objects) for run in sorted(runs))
+        plans = [one for records in of_runs for one in records if isinstance(one.body, PlanRecord)]
+        records: Sequence[Record] = [*found, *plans]
+        if rules.policy.gate.trust == "signed":
+            at = dt.datetime.fromtimestamp(landed[0].time, dt.UTC).strftime("%Y%m%d%H%M%S")
+            records = trusted(in_order(records), rules.signers, at, workspace.environ)
+        gate = rules.policy.gate
+        matters = gate.executor_is_not_reviewer or (
+            gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in records)
+        )
+        wrote = self._wrote(landed, change, found) if matters else Authorship(frozenset(), (), ())
+        facts = Facts(
+            replace(self._target, commit=change.base),
+            authors=wrote.addresses,
+            executors=wrote.executors,
+            co_authors=wrote.co_authors,
+        )
+        decision = decide(change, facts, records, None, rules.policy)
+        how: How = "unapproved"
+        if decision.allowed and decision.by is not None:
+            how = "overridden" if isinstance(decision.by.body, OverrideRecord) else "approved"
+        return Audited(landings=landed, how=how, reason=" ".join(decision.reasons), by=decision.by)
+
+    def _wrote(self, landed: tuple[Landing, ...], change: Change, found: Sequence[Record]) -> Authorship:
+        """Who wrote it: the authors of what landed and, where they are still here, of the commits that were judged.
+
+        Who only merged or squashed it is the committer of what landed, and no author of it.
+        """
+        judged = {
+            (one.body.merge_base, one.subject.head)
+            for one in found
+            if isinstance(one.body, VerdictRecord) and one.subject.change == change.id
+        }
+        lens = self._workspace.lens
+        here = [(base, head) for base, head in judged if lens.reader.info(base) and lens.reader.info(head)]
+        if len(landed[0].parents) > 1 and here:
+            wrote = Authorship(frozenset(), (), ())
+        else:
+            wrote = authorship(lens, change.base, change.head, committers=False)
+        for base, head in here:
+            wrote = wrote.joined(authorship(lens, base, head))
+        return wrote
+
+    def _rules_at(self, commit: str) -> _Rules:
+        """Policy and signers of a commit."""
+        entry = self._workspace.lens.reader.entry(commit, ".cto")
+        key = entry[1] if entry else ""
+        if key not in self._rules:
+            if len(self._rules) >= _KEPT:
+                self._rules.clear()
+            self._rules[key] = self._read_rules(commit)
+        return self._rules[key]
+
+    def _read_rules(self, commit: str) -> _Rules:
+        workspace = self._workspace
+        policy = workspace.policy(replace(self._target, commit=commit))
+        if self._signed:
+            policy = replace(policy, gate=replace(policy.gate, trust="signed"))
+        return _Rules(policy, read_signers(workspace.bytes_at(commit, SIGNERS_PATH), self._revoked))
+
+
+def audit(workspace: Workspace, revisions: str | None, *, target: Target, signed: bool) -> Iterator[Audited]:
+    """What landed on the target: in a range `A..B`, else since the policy was committed. The newest first.
+
+    Raises `UsageError` at once where there is no such range; the rest is looked up while it is read.
+    """
+    tip, without = _range(workspace, target, revisions)
+    return Audit(workspace, target, signed=signed).run(tip, without)
+
+
+def _range(workspace: Workspace, target: Target, revisions: str | None) -> tuple[str, tuple[str, ...]]:
+    if revisions is None:
+        return target.commit, _before_the_policy(workspace, target)
+    since, dots, until = revisions.partition("..")
+    if not dots or until.startswith("."):
+        raise UsageError(f"{revisions} is no range.", "name one as git log takes it, for example v1.0..main")
+    return _commit(workspace, until) if until else target.commit, (_commit(workspace, since),) if since else ()
+
+
+def _commit(workspace: Workspace, name: str) -> str:
+    found = workspace.git.commit_of(name)
+    if found is None:
+        raise UsageError(f"There is no commit {name}.", "git log --oneline")
+    return found
+
+
+def _before_the_policy(workspace: Workspace, target: Target) -> tuple[str, ...]:
+    """The commit before the one that brought the policy to the target; nothing where there is no policy."""
+    done = workspace.lens.run(
+        "log",
+        "--first-parent",
+        "--diff-merges=first-parent",
+        "--diff-filter=A",
+        "--no-patch",
+        "--format=%P",
+        target.commit,
+        "--",
+        POLICY_PATH,
+    )
+    added = done.decode("ascii").splitlines()
+    return (added[-1].split()[0],) if added and added[-1] else ()

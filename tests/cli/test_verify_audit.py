@@ -1,0 +1,259 @@
+"""`git cto verify` and `git cto audit`: proofs with real signatures, of what is to land and of what has landed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from git_cto.ledger.records import decode_all, encode
+from git_cto.ledger.store import Ledger
+from git_cto.ledger.trusting import pre_authentication
+from git_cto.model import Signature, VerdictRecord
+from git_cto.repo.git import Git, discover
+from tests.keys import Key, new_key
+from tests.world import Said, World
+
+KEY = "GIT_CTO_SIGNING_KEY"
+
+
+@pytest.fixture
+def rex(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Key:
+    """Signs what is recorded, and is listed on main; no author of anything."""
+    key = new_key(tmp_path / "keys", "rex@example.org")
+    world.write(".cto/allowed_signers", key.line())
+    world.policy('[gate]\ntrust = "signed"\n')
+    monkeypatch.setenv(KEY, key.private)
+    return key
+
+
+def change(world: World, name: str, **files: str) -> str:
+    world.branch(name, "main")
+    return world.commit(f"Change {name}", **(files or {"app__py": f"# {name}\n"}))
+
+
+def approved(world: World, name: str, **files: str) -> str:
+    head = change(world, name, **files)
+    assert world.reviewed().code == 0
+    return head
+
+
+def steps(said: Said) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for step in said.json["steps"]:
+        found.setdefault(step["name"], []).append(step)
+    return found
+
+
+# ---- verify --------------------------------------------------------------------------------------------------------
+
+
+def test_a_signed_approval_is_proven_step_by_step(world: World, rex: Key) -> None:
+    head = approved(world, "feature")
+    said = world.cto("verify", "--json")
+    assert said.code == 0, said.text
+    assert said.json["proven"]
+    assert said.json["head"] == head
+    assert said.json["signers"] == ["rex@example.org"]
+    assert list(steps(said)) == [
+        "change",
+        "records",
+        "record",
+        "signature",
+        "policy",
+        "coverage",
+        "outcomes",
+    ]
+    assert all(step["holds"] is not False for step in said.json["steps"])
+    text = world.cto("verify")
+    assert "rex@example.org" in text.out
+    assert "computed again" in text.out
+    assert text.out.splitlines()[-1].startswith(("Next: ", "      "))
+    assert max(map(len, text.out.splitlines())) <= 80
+
+
+def test_an_unsigned_approval_is_no_proof_unless_the_ledger_is_taken_at_its_word(world: World) -> None:
+    change(world, "feature")
+    world.reviewed()
+    assert world.cto("gate").code == 0
+    said = world.cto("verify", "--json")
+    assert said.code == 1
+    assert steps(said)["signature"][0]["holds"] is False
+    assert "not signed" in said.json["reasons"][1]
+    assert world.cto("verify", "--local").code == 0
+
+
+def test_one_more_change_breaks_the_proof(world: World, rex: Key) -> None:
+    approved(world, "feature")
+    world.commit("One more", app__py="# another\n")
+    said = world.cto("verify", "--json")
+    assert said.code == 1
+    assert steps(said)["records"][0] == {
+        "name": "records",
+        "holds": False,
+        "text": "0 records about exactly this change and target",
+    }
+
+
+def test_what_a_record_says_is_not_believed_where_it_can_be_computed(world: World, rex: Key) -> None:
+    """A signer who signs a record with another coverage than the change has opens the gate, and is found out here."""
+    approved(world, "feature")
+    ledger = Ledger(Git(discover(str(world.path), os.environ), os.environ))
+    (record,) = decode_all(ledger.lines())
+    assert isinstance(record.body, VerdictRecord)
+    lying = replace(record.body, coverage=replace(record.body.coverage, digest="0" * 64), supersedes=record.id)
+    forged = encode(record.subject, lying)
+    signature = Signature(sig=rex.sign(pre_authentication(forged.payload)))
+    ledger.put(replace(forged, signatures=(signature,)), series=lying.series)
+    assert world.cto("gate").code == 0
+    said = world.cto("verify", "--json")
+    assert said.code == 1
+    assert said.json["allowed"]
+    assert steps(said)["coverage"][0]["holds"] is False
+    text = world.cto("verify").out
+    assert "The gate would open" in text
+    assert "git merge" not in text
+
+
+def test_an_override_is_proven_too(world: World, rex: Key) -> None:
+    change(world, "feature")
+    world.cto("override", "--reason", "It has to be")
+    said = world.cto("verify", "--json")
+    assert said.code == 0, said.text
+    assert "override by" in steps(said)["record"][0]["text"]
+
+
+def test_a_line_of_the_list_that_does_not_count_is_named(world: World, rex: Key) -> None:
+    world.git("switch", "-q", "main")
+    world.write(".cto/allowed_signers", rex.line() + rex.line("", "other@example.org"))
+    world.commit("A line without a namespace")
+    approved(world, "feature")
+    assert "namespaces" in steps(world.cto("verify", "--json"))["signers"][0]["text"]
+
+
+# ---- audit ---------------------------------------------------------------------------------------------------------
+
+
+def landed(world: World, *argv: str) -> None:
+    """Lands the branch that is checked out on main."""
+    branch = world.git("branch", "--show-current")
+    world.git("switch", "-q", "main")
+    world.git(*(word.replace("BRANCH", branch) for word in argv))
+
+
+def events(said: Said) -> list[tuple[str, int]]:
+    """How and with how many commits each landing came in, the oldest first."""
+    return [(one["how"], len(one["commits"])) for one in map(json.loads, said.out.splitlines())][::-1]
+
+
+def test_merged_squashed_rebased_and_fast_forwarded_changes_are_found_under_their_approvals(
+    world: World, rex: Key
+) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "merged", one__py="1\n")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    change(world, "squashed", two__py="1\n")
+    world.commit("More of it", two__py="2\n")
+    assert world.reviewed().code == 0
+    landed(world, "merge", "-q", "--squash", "BRANCH")
+    world.git("commit", "-q", "-m", "Squash it")
+    change(world, "forwarded", three__py="1\n")
+    world.commit("More of it", four__py="1\n")
+    assert world.reviewed().code == 0
+    landed(world, "merge", "-q", "--ff-only", "BRANCH")
+    change(world, "rebased", five__py="1\n")
+    world.commit("More of it", five__py="2\n")
+    world.commit("Still more", six__py="1\n")
+    assert world.reviewed().code == 0
+    world.git("switch", "-q", "main")
+    world.commit("Nobody looked at this", seven__py="1\n")
+    world.git("switch", "-q", "rebased")
+    world.git("rebase", "-q", "main")
+    landed(world, "merge", "-q", "--ff-only", "BRANCH")
+    said = world.cto("audit", f"{start}..main", "--events")
+    assert events(said) == [("approved", 1), ("approved", 1), ("approved", 2), ("unapproved", 1), ("approved", 3)]
+    assert said.code == 1
+    text = world.cto("verify", f"{start}..main")
+    assert text.code == 1
+    assert "8 landings: 7 approved, 1 unapproved." in text.out
+    assert "Nobody judged this change." in text.out
+
+
+def test_without_a_range_the_audit_begins_where_the_policy_came_in(world: World, rex: Key) -> None:
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    said = world.cto("audit", "--json")
+    assert said.code == 1, said.text
+    assert said.json["counts"] == {"approved": 1, "unapproved": 1}
+    assert [one["subject"] for one in said.json["unapproved"]] == ["Policy"]
+
+
+def test_a_landing_is_judged_by_the_signers_of_the_commit_that_it_landed_on(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    world.write(".cto/allowed_signers", "# rex has left\n")
+    world.commit("Rex has left")
+    assert events(world.cto("audit", f"{start}..main~1", "--events")) == [("approved", 1)]
+    approved(world, "later", other__py="1\n")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it too", "BRANCH")
+    assert world.cto("audit", "main~1..main").code == 1
+
+
+def test_a_key_that_is_revoked_today_counts_nowhere(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    world.write(".cto/revoked_keys", rex.public + "\n")
+    world.commit("Rex lost it")
+    said = world.cto("audit", f"{start}..main~1")
+    assert said.code == 1
+    assert "revoked" in said.out
+
+
+def test_a_refused_change_that_landed_all_the_same_is_named_with_its_refusal(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    change(world, "feature")
+    world.reviewed(verdict="revise", reason="The answer is wrong.")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    said = world.cto("audit", f"{start}..")
+    assert said.code == 1
+    assert "said revise: The answer is wrong." in said.out
+
+
+def test_an_evil_merge_is_another_change(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "--no-commit", "BRANCH")
+    world.write("backdoor.py", "1\n")
+    world.commit("Merge it")
+    assert events(world.cto("audit", f"{start}..main", "--events")) == [("unapproved", 1)]
+
+
+def test_the_signers_own_landing_is_no_four_eyes_and_who_only_merges_is_no_author(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    world.git("switch", "-q", "main")
+    world.git("-c", "user.email=rex@example.org", "merge", "-q", "--squash", "feature")
+    world.git("-c", "user.email=rex@example.org", "commit", "-q", "--author", "Ada <ada@example.org>", "-m", "Squash")
+    assert events(world.cto("audit", f"{start}..main", "--events")) == [("approved", 1)]
+    world.branch("own", "main")
+    world.write("own.py", "1\n")
+    world.git("add", ".")
+    world.git("-c", "user.email=rex@example.org", "commit", "-q", "--author", "Rex <rex@example.org>", "-m", "Own")
+    world.reviewed()
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    said = world.cto("audit", "main~1..main")
+    assert said.code == 1
+    assert "rex@example.org signed it" in said.out
+
+
+def test_nothing_else_than_a_range_is_taken(world: World) -> None:
+    assert world.cto("audit", "main").code == 2
+    assert world.cto("audit", "main...main").code == 2
+    assert world.cto("audit", "nowhere..main").code == 2
+    assert world.cto("audit", "--json", "--events").code == 2
