@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_cto.cli.shell import Shell, verb
+from git_cto.cli.shell import Shell, sign_option, verb
 from git_cto.errors import ExitCode
 
 
@@ -12,7 +12,8 @@ from git_cto.errors import ExitCode
 @click.argument("run", required=False)
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may go on; it is recorded.")
 @click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
-def command(shell: Shell, *, run: str | None, reason: str, base: str | None) -> int:
+@sign_option
+def command(shell: Shell, *, run: str | None, reason: str, base: str | None, sign: bool | None) -> int:
     """Let an escalated or aborted series go on. Its rounds are counted anew; who and why is recorded."""
     from git_cto.render.terminal import next_line
     from git_cto.render.words import series_words
@@ -20,6 +21,7 @@ def command(shell: Shell, *, run: str | None, reason: str, base: str | None) -> 
     from git_cto.work.documents import decision_document
 
     with shell.workspace() as workspace:
+        shell.ready_to_sign(workspace, sign)
         decided = go_on(workspace, run, reason=reason, base=base)
     # An abort is lifted by this; a revise is not: without a fix it would stand, the same question is not asked twice.
     step = "git cto review" if decided.survey.standing.aborted else "fix it, then git cto review"

@@ -17,7 +17,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     Exits with 0 (open), 1 (closed), 2 (not here, or not like this) or 3 (a tool failed, so it cannot be said).
     """
     from git_cto.render.terminal import gate_text, next_line
-    from git_cto.render.words import uncommitted_words
+    from git_cto.render.words import signed_words, uncommitted_words
     from git_cto.work.gating import gate
 
     with shell.workspace() as workspace:
@@ -27,7 +27,8 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
         from git_cto.work.documents import gate_document  # as slow to load as all the rest of the verb
 
         shell.document(gate_document(gated))
-    extra = "unsigned: trusted as a record of this machine" if decision.allowed and trust == "local" else ""
+    local = decision.by if trust == "local" else None
+    extra = f"{signed_words(local)}: trusted as a record of this machine" if local else ""
     shell.say(gate_text("open" if decision.allowed else "closed", decision.reasons, extra, shell.style))
     if not gated.survey.target.found_at.startswith(("refs/heads/", "refs/remotes/origin/")):
         shell.notes((f"compared with {gated.survey.target.found_at.removeprefix('refs/remotes/')}",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_cto.cli.shell import Shell, verb
+from git_cto.cli.shell import Shell, sign_option, verb
 from git_cto.errors import ExitCode
 
 
@@ -12,13 +12,15 @@ from git_cto.errors import ExitCode
 @click.argument("rev", required=False)
 @click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may be merged; it is recorded.")
-def command(shell: Shell, *, rev: str | None, base: str | None, reason: str) -> int:
+@sign_option
+def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sign: bool | None) -> int:
     """Record that exactly the change of REV (default: HEAD) may be merged. One more commit, and it no longer counts."""
     from git_cto.render.terminal import next_line
     from git_cto.work.deciding import override
     from git_cto.work.documents import decision_document
 
     with shell.workspace() as workspace:
+        shell.ready_to_sign(workspace, sign)
         decided = override(workspace, rev, reason=reason, base=base)
     found = decided.survey
     shell.document(decision_document(decided.record, "git cto gate"))

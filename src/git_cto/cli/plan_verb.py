@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from git_cto.cli.asking import codex_asker, engine_options, listening
-from git_cto.cli.shell import Shell, text_argument, verb
+from git_cto.cli.shell import Shell, sign_option, text_argument, verb
 from git_cto.errors import ExitCode
 
 
@@ -13,6 +13,7 @@ from git_cto.errors import ExitCode
 @click.argument("objective", required=False)
 @click.option("-F", "--file", metavar="F", help="Read the objective from a file.")
 @click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
+@sign_option
 @engine_options
 def command(
     shell: Shell,
@@ -20,6 +21,7 @@ def command(
     objective: str | None,
     file: str | None,
     base: str | None,
+    sign: bool | None,
     model: str | None,
     effort: str | None,
     timeout: float | None,
@@ -42,6 +44,7 @@ def command(
         if dry_run:
             return show_question(shell, asker.engine, prepared.question, prepared.notes)
         shell.notes(prepared.notes)
+        shell.ready_to_sign(workspace, sign)
         with listening(shell, asker, prepared.question.model) as heard:
             made = planning.plan(workspace, prepared, heard)
     document = plan_document(

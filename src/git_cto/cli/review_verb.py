@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from git_cto.cli.asking import codex_asker, engine_options, listening
-from git_cto.cli.shell import Shell, text_argument, verb
+from git_cto.cli.shell import Shell, sign_option, text_argument, verb
 from git_cto.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--dispute", metavar="TEXT", help="Ask once more about a refused change, with your argument.")
 @click.option("--verify", is_flag=True, help="Run the plan's (or the policy's) verification commands first.")
 @click.option("--allow-commands", is_flag=True, help="Run them without asking.")
+@sign_option
 @engine_options
 def command(
     shell: Shell,
@@ -41,6 +42,7 @@ def command(
     dispute: str | None,
     verify: bool,
     allow_commands: bool,
+    sign: bool | None,
     model: str | None,
     effort: str | None,
     timeout: float | None,
@@ -66,6 +68,8 @@ def command(
         found = survey(workspace, head=_head(workspace, shell, head, run), base=base, run=run)
         brief = prepare(workspace, found, claim=claim, dispute=dispute or "")
         outcomes: tuple[CommandOutcome, ...] = ()
+        if not dry_run:
+            shell.ready_to_sign(workspace, sign)
         if verify and not dry_run:
             asker.engine.require()  # before commands run for nothing
             outcomes = _verified(shell, workspace, brief, allowed=allow_commands)

@@ -36,6 +36,7 @@ class Options:
     timeout: float | None
     idle_timeout: float | None
     events: bool
+    sign: bool | None
 
     def check(self, shell: Shell) -> None:
         """Refuses what contradicts itself."""

@@ -14,7 +14,7 @@ from git_cto.agents.executor import DEFAULT_TOOLS
 from git_cto.cli.asking import codex_asker, engine_option
 from git_cto.cli.run_options import Options
 from git_cto.cli.run_talk import asking, permission, told
-from git_cto.cli.shell import Shell, text_argument, verb
+from git_cto.cli.shell import Shell, sign_option, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
 from git_cto.errors import CtoError, ExitCode, StoppedByUserError, disk_full
 from git_cto.loop import Means, loop
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call of an agent may take.")
 @click.option("--idle-timeout", type=click.FloatRange(min=1), help="Seconds that an agent may be silent.")
 @click.option("--events", is_flag=True, help="What happens as JSON lines on stdout.")
+@sign_option
 def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's values, named in `Options`
     """Plan, do, verify, review, fix, until Codex approves or a human is needed. Your checkout is not touched.
 
@@ -68,6 +69,7 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
         asker = codex_asker(workspace, options.timeout, options.idle_timeout)
         executor = Claude(os.environ) if options.program is None else Command(options.program, os.environ)
         _look_first(workspace, asker, None if options.executor == "manual" else executor)
+        shell.ready_to_sign(workspace, options.sign)
         with watching(shell, events=options.events) as watch:
             session = _Session(shell, workspace, options, asker, executor, watch, Progress(watch))
             run_id = session.chosen()

@@ -74,7 +74,19 @@ class Shell(Struct, frozen=True):
         except FileNotFoundError as error:
             raise UsageError("The working directory does not exist any more.", "cd to your repository") from error
         with Workspace(cwd, os.environ) as workspace:
-            yield workspace
+            try:
+                yield workspace
+            finally:
+                self._tell(workspace)
+
+    def ready_to_sign(self, workspace: Workspace, option: bool | None) -> None:
+        """Before anything is begun: signing works, or it is not wanted, or it is said that it does not."""
+        workspace.signing.prepare(option)
+        self._tell(workspace)
+
+    def _tell(self, workspace: Workspace) -> None:
+        self.notes(tuple(workspace.notes))
+        workspace.notes.clear()
 
 
 def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Command]:
@@ -91,6 +103,12 @@ def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Comman
         return click.command(name, context_settings={"help_option_names": ["-h", "--help"]})(call)
 
     return decorate
+
+
+def sign_option(function: F) -> F:
+    """`--sign/--no-sign`, of everything that records."""
+    said = "Sign what is recorded, or not (default: as cto.sign says, else as git signs commits)."
+    return click.option("--sign/--no-sign", "sign", default=None, help=said)(function)
 
 
 def _print_json(document: msgspec.Struct) -> None:

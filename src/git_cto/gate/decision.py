@@ -131,7 +131,8 @@ def _by_latest(
         return _overridden(change, about, latest, policy, facts)
     verdict = latest.body
     assert isinstance(verdict, VerdictRecord)  # noqa: S101 -- `_covers` lets nothing else through
-    plan = _plan_of(verdict, known)
+    planned = plan_of(verdict, known)
+    plan = planned.body.plan if planned and isinstance(planned.body, PlanRecord) else None
     if verdict.verdict != "approve":
         return Decision(
             False,
@@ -139,7 +140,7 @@ def _by_latest(
             _STOPPED if _stopped(standing) else way_out(verdict, policy) or _FIX,
             plan=plan,
         )
-    doubts = _doubts(change, verdict, plan, policy)
+    doubts = unsound(change, verdict, plan, policy)
     if doubts:
         return Decision(False, tuple(doubts), "git cto review again, or git cto override --reason TEXT", plan=plan)
     why = _without_another(change, about, latest, policy, facts)
@@ -212,15 +213,15 @@ def _stopped(standing: Standing | None) -> bool:
     return standing is not None and (standing.escalated or standing.aborted)
 
 
-def _plan_of(verdict: VerdictRecord, known: Sequence[Record]) -> Plan | None:
-    """The plan whose digest the verdict names, where it is among the records found."""
+def plan_of(verdict: VerdictRecord, known: Iterable[Record]) -> Record | None:
+    """The record of the plan whose digest the verdict names, where it is among those found."""
     for record in known:
         if isinstance(record.body, PlanRecord) and plan_digest(record.body.plan) == verdict.digests.plan:
-            return record.body.plan
+            return record
     return None
 
 
-def _doubts(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: Policy) -> list[str]:
+def unsound(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: Policy) -> list[str]:
     """Why an approval does not hold today: judged again from what it recorded, under the policy of today."""
     doubts = []
     allowed = policy.review.allowed_models

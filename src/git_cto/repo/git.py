@@ -83,7 +83,7 @@ def discover(cwd: str, environ: Mapping[str, str]) -> Place:
     """
     asked = ["--absolute-git-dir", "--git-common-dir", "--show-object-format", "--is-shallow-repository"]
     argv = ["rev-parse", "--path-format=absolute", *asked, "--is-bare-repository", "--show-toplevel"]
-    env = {**environ, "LC_ALL": "C"}
+    env = {**{name: value for name, value in environ.items() if not name.startswith("GIT_CTO_")}, "LC_ALL": "C"}
     done = run_git(["git", *_NO_BARE, *argv], cwd=cwd, env=env)
     if _is_bare_refusal(done.stderr):
         _refuse_embedded(cwd, env)

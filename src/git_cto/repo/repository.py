@@ -44,7 +44,9 @@ class Repository:
         self.worktree = git.place.worktree
         polite = git.polite_environment()
         # GitPython passes on what this process has, also what `git` was made without: keys, say.
-        beyond = {name: "" for name in os.environ if name not in polite and not name.startswith("GIT_")}
+        # What begins with GIT_ is git's, but for ours: a key to sign records with.
+        others = (name for name in os.environ if not name.startswith("GIT_") or name.startswith("GIT_CTO_"))
+        beyond = {name: "" for name in others if name not in polite}
         environment = {**beyond, **polite, **_here(git)}
         # git itself finds the repository again: GitPython's `Repo` believes any HEAD and config at the top of a tree.
         if _git_dir_in(self.worktree, environment) != git.place.git_dir:

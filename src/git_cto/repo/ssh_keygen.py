@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.errors import ToolError
-from git_cto.redaction import secret_values
+from git_cto.redaction import without_secrets
 from git_cto.repo.lens import private_folder, remove_folder
 
 if TYPE_CHECKING:
@@ -262,8 +262,7 @@ def _ended(process: subprocess.Popen[bytes], deadline: float) -> Ran:
 def _quiet(environ: Mapping[str, str], passed: Sequence[str] | None = None) -> dict[str, str]:
     """An environment in which nothing asks: with only these names, or with all but secrets."""
     if passed is None:
-        secrets = set(secret_values(environ))
-        kept = {name: value for name, value in environ.items() if value not in secrets and name not in _ASKING}
+        kept = {name: value for name, value in without_secrets(environ).items() if name not in _ASKING}
     else:
         kept = {name: environ[name] for name in passed if name in environ}
     # Times without a zone are UTC, in the list of signers and in what we ask.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from git_cto.errors import UsageError
+from git_cto.errors import CtoError, ToolError, UsageError
 from git_cto.gate.rounds import in_order
 from git_cto.ledger.records import decode_all
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
@@ -14,15 +15,27 @@ from git_cto.repo.runs import RUN_ID
 from git_cto.work.surveying import survey
 
 if TYPE_CHECKING:
-    from git_cto.model import Record
+    from collections.abc import Iterable
+
+    from git_cto.model import Record, Target
     from git_cto.work.workspace import Workspace
 
 _ID = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
 
 
 def about(workspace: Workspace, *, rev: str | None, base: str | None) -> list[Record]:
-    """The records about a commit, its change and its series; the newest first."""
-    return in_order(survey(workspace, head=rev, base=base, run=None).records)[::-1]
+    """The records about a commit, its change and its series, with who signed them; the newest first."""
+    found = survey(workspace, head=rev, base=base, run=None)
+    return in_order(_looked_at(workspace, found.records, found.target))[::-1]
+
+
+def _looked_at(workspace: Workspace, records: Iterable[Record], target: Target) -> list[Record]:
+    """The records with their signers; as they are where none is signed, or nobody can tell whether one is good."""
+    listed = list(records)
+    if any(record.signatures for record in listed):
+        with suppress(ToolError):  # no ssh-keygen: then they are shown as not verified
+            return list(workspace.trusting(listed, target))
+    return listed
 
 
 def all_records(workspace: Workspace) -> list[Record]:
@@ -40,12 +53,21 @@ def newest(workspace: Workspace, what: str | None, *, base: str | None) -> Recor
             if isinstance(record.body, PlanRecord)
         ]
         if plans:
-            return plans[-1]
+            return _with_signers(workspace, plans[-1])
     records = about(workspace, rev=what, base=base)
     decisive = [record for record in records if isinstance(record.body, VerdictRecord | OverrideRecord)]
     if not records:
         raise UsageError(f"There is no record about {what or 'HEAD'}.", "git cto log --all")
     return (decisive or records)[0]
+
+
+def _with_signers(workspace: Workspace, plan: Record) -> Record:
+    """A plan with its signers, as far as its target is known here."""
+    body = plan.body
+    with suppress(CtoError):
+        target = workspace.target(body.base or body.target if isinstance(body, PlanRecord) else body.target)
+        return _looked_at(workspace, [plan], target)[0]
+    return plan
 
 
 def find_verdict(workspace: Workspace, *, rev: str | None, base: str | None, wanted: str | None) -> Record:

@@ -36,11 +36,11 @@ _SIGN_LATER = "git cto sign signs it later"
 
 
 class Signing:
-    """Signs records, or does not. `option` is what `--sign` or `--no-sign` said; `notes` what a person should know."""
+    """Signs records, or does not. `option` is what `--sign` or `--no-sign` said; to `notes` what fails is added."""
 
-    def __init__(self, git: Git, environ: Mapping[str, str], setting: str | None) -> None:
+    def __init__(self, git: Git, environ: Mapping[str, str], setting: str | None, notes: list[str]) -> None:
         self.option: bool | None = None
-        self.notes: list[str] = []
+        self._notes = notes
         self._git = git
         self._environ = environ
         self._setting = setting
@@ -97,7 +97,7 @@ class Signing:
             if wanted == "yes":
                 raise
             self._given_up = True
-            self.notes.append(f"nothing is signed: {error.message} Next: {error.hint}")
+            self._notes.append(f"nothing is signed: {error.message} Next: {error.hint}")
 
     def sign(self, payload: bytes) -> tuple[Signature, ...]:
         """The signatures of a new record: one, or none where none is wanted or it cannot be made any more."""
@@ -109,5 +109,5 @@ class Signing:
         try:
             return (signed(self.key(), payload, self._environ).signature,)
         except (SigningError, ToolError) as error:
-            self.notes.append(f"what was recorded is not signed: {error.message} {_SIGN_LATER}")
+            self._notes.append(f"what was recorded is not signed: {error.message} {_SIGN_LATER}")
             return ()

@@ -1,0 +1,43 @@
+"""`git cto sign`: one's own signature under what was recorded about a change."""
+
+from __future__ import annotations
+
+import click
+
+from git_cto.cli.shell import Shell, verb
+from git_cto.errors import ExitCode
+
+
+@verb("sign", "git cto sign && git cto sync")
+@click.argument("rev", required=False)
+@click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
+def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
+    """Sign the approval, the overrides and the plan that stand for exactly the change of REV (default: HEAD).
+
+    As its second signer, or because it was recorded unsigned. You vouch for what you sign: an approval that the gate's
+    rule does not accept today is not signed, and neither is a refusal.
+    """
+    from git_cto.render.terminal import log_text, next_line
+    from git_cto.work.co_signing import co_sign
+    from git_cto.work.documents import SignDocument
+    from git_cto.work.workspace import now
+
+    with shell.workspace() as workspace:
+        done = co_sign(workspace, rev, base=base)
+    shell.document(
+        SignDocument(
+            key=done.key,
+            signed=tuple(record.id for record in done.added),
+            signed_before=tuple(record.id for record in done.before),
+            notes=done.notes,
+            next="git cto sync",
+        )
+    )
+    shell.notes(done.notes)
+    if done.added:
+        shell.say(f"Signed with {done.key}:")
+        shell.say(log_text(done.added, now(), shell.style))
+    else:
+        shell.say(f"It has the signature of {done.key} already.")
+    shell.say(next_line(("git cto sync", "sends it"), ("git cto gate", "asks whether it may be merged now")))
+    return ExitCode.OK

@@ -1,0 +1,119 @@
+"""Adding one's signature to what was recorded about exactly this change: as its second signer, or as its first.
+
+Whoever signs vouches: so only what the gate's own rule accepts today is signed, and never a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from git_cto.errors import UsageError
+from git_cto.gate.decision import plan_of, unsound
+from git_cto.gate.rounds import in_order
+from git_cto.gate.trust import standing_approval
+from git_cto.ledger.signers import SIGNERS_PATH, read_signers
+from git_cto.ledger.signing import signed
+from git_cto.ledger.sshsig import NAMESPACE, fingerprint, key_words
+from git_cto.ledger.trusting import trusted
+from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
+from git_cto.repo.authors import authorship
+from git_cto.work.surveying import latest_plan, survey
+
+if TYPE_CHECKING:
+    from git_cto.model import Record
+    from git_cto.work.surveying import Survey
+    from git_cto.work.workspace import Workspace
+
+_ANY_TIME = "20000101000000"
+
+
+class CoSigned(Struct, frozen=True, kw_only=True):
+    """The records that carry our signature now, those that had it before, by which key, and what to know about it."""
+
+    survey: Survey
+    added: tuple[Record, ...]
+    before: tuple[Record, ...]
+    key: str
+    notes: tuple[str, ...]
+
+
+def co_sign(workspace: Workspace, rev: str | None, *, base: str | None) -> CoSigned:
+    """Signs the approval, the overrides and the plan that stand for exactly this change.
+
+    Raises `UsageError` where there is nothing of the kind, or the rule does not accept it.
+    """
+    found = survey(workspace, head=rev, base=base, run=None)
+    records = _to_be_signed(found)
+    workspace.signing.prepare(True)
+    public_key = workspace.signing.try_it().public_key
+    before = _signed_by(workspace, public_key, records)
+    added = []
+    for record in records:
+        if record.id not in before:
+            made = signed(workspace.signing.key(), record.payload, workspace.environ)
+            new = replace(record, signatures=(made.signature,))
+            about_change = record.subject.change == found.change.id
+            workspace.ledger.put(new, series=record.body.series, change=found.change.raw if about_change else None)
+            added.append(new)
+    return CoSigned(
+        survey=found,
+        added=tuple(added),
+        before=tuple(record for record in records if record.id in before),
+        key=fingerprint(public_key),
+        notes=_notes(workspace, found, public_key),
+    )
+
+
+def _to_be_signed(found: Survey) -> list[Record]:
+    """What stands for exactly this change, as the ledger has it, signed or not."""
+    about = [
+        record
+        for record in in_order(found.records)
+        if isinstance(record.body, VerdictRecord | OverrideRecord)
+        and (record.subject.change, record.subject.sha256) == (found.change.id, found.change.sha256)
+        and record.body.target == found.target.ref
+    ]
+    overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
+    approval, plan = standing_approval(about), latest_plan(found.records, found.run)
+    if approval and isinstance(approval.body, VerdictRecord):
+        plan = _plan_of_sound(found, approval.body)
+    elif about and not overrides:
+        raise UsageError("The last verdict on exactly this change is a refusal: it is not signed.", "git cto review")
+    standing = [*overrides, *(record for record in (approval, plan) if record)]
+    if not standing:
+        raise UsageError(
+            "There is no approval, override or plan of exactly this change that could be signed.", "git cto review"
+        )
+    return standing
+
+
+def _plan_of_sound(found: Survey, approval: VerdictRecord) -> Record | None:
+    """The plan that an approval was given for. Raises `UsageError` where the rule does not accept the approval."""
+    record = plan_of(approval, found.records)
+    plan = record.body.plan if record and isinstance(record.body, PlanRecord) else None
+    why = unsound(found.change, approval, plan, found.policy)
+    if why:
+        raise UsageError(f"The rule does not accept the approval, so it is not signed. {why[0]}", "git cto review")
+    return record
+
+
+def _signed_by(workspace: Workspace, public_key: bytes, records: list[Record]) -> frozenset[str]:
+    """The ids of those that this key has signed, whether or not the target lists it."""
+    own = read_signers(f'me namespaces="{NAMESPACE}" {key_words(public_key)}\n'.encode(), None)
+    checked = trusted(records, own, _ANY_TIME, workspace.environ)
+    return frozenset(record.id for record in checked if record.signers)
+
+
+def _notes(workspace: Workspace, found: Survey, public_key: bytes) -> tuple[str, ...]:
+    """What keeps the signature from counting, as far as that can be told."""
+    signers, target = workspace.signers(found.target), found.target.name
+    names = frozenset(name.casefold() for name in signers.names(public_key))
+    if not names:
+        return (f"{SIGNERS_PATH} of {target} does not list the key {fingerprint(public_key)}: it does not count there",)
+    wrote = authorship(workspace.lens, found.change.base, found.change.head).addresses
+    if found.policy.gate.signer_is_not_author and names & wrote:
+        return (f"{min(names & wrote)} is an author of the change, whose signature does not open the gate",)
+    return ()
