@@ -34,6 +34,7 @@ VERBS = {
     "continue": "Let an escalated or aborted series go on.",
     "override": "Record a human's decision for exactly this change.",
     "abandon": "Remove a run's branches and worktrees, keep its records.",
+    "import": "Take a record in that was exported elsewhere.",
     "sync": "Exchange the ledger with a remote.",
     "doctor": "Check the set-up, and say what to type.",
     "init": "Set a repository up: policy, refspec, hook.",

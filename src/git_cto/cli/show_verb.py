@@ -11,8 +11,16 @@ from git_cto.errors import ExitCode
 @verb("show", "git cto show health-check-3f2a1c")
 @click.argument("what", required=False, metavar="[REV|RUN]")
 @click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
-def command(shell: Shell, *, what: str | None, base: str | None) -> int:
-    """Show the newest plan of a run, or the newest verdict on a commit (default: HEAD), in full."""
+@click.option("--export", type=click.Choice(["dsse", "vsa"]), help="Print it for other tools (see below).")
+def command(shell: Shell, *, what: str | None, base: str | None, export: str | None) -> int:
+    """Show the newest plan of a run, or the newest verdict on a commit (default: HEAD), in full.
+
+    --export dsse prints the record as a DSSE envelope of an in-toto statement, with its signatures. --export vsa prints
+    what `git cto verify` comes to as a SLSA verification summary, whether it passed or failed.
+    """
+    if export is not None:
+        return _exported(shell, what, base, export)
+
     from git_cto.render.record import record_text
     from git_cto.work.documents import log_document
     from git_cto.work.history import newest
@@ -21,4 +29,19 @@ def command(shell: Shell, *, what: str | None, base: str | None) -> int:
         record = newest(workspace, what, base=base)
     shell.document(log_document([record]))
     shell.say(record_text(record, shell.style))
+    return ExitCode.OK
+
+
+def _exported(shell: Shell, what: str | None, base: str | None, export: str) -> int:
+    from git_cto.work.exchanging import exported, summary
+    from git_cto.work.history import newest
+    from git_cto.work.proving import prove
+
+    with shell.workspace() as workspace:
+        if export == "dsse":
+            data = exported(newest(workspace, what, base=base))
+        else:
+            data = summary(workspace, prove(workspace, what, base=base, signed=False))
+        shell.notes(tuple(workspace.notes))
+    click.echo(data, nl=False)
     return ExitCode.OK

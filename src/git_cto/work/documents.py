@@ -30,7 +30,7 @@ from git_cto.model import (
     Verification,
 )
 from git_cto.redaction import writable
-from git_cto.work.proof_documents import AuditDocument, LandingDocument, ProofDocument
+from git_cto.work.proof_documents import AuditDocument, ImportDocument, LandingDocument, ProofDocument
 from git_cto.work.protecting import Protection
 
 if TYPE_CHECKING:
@@ -410,6 +410,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "proof": ProofDocument,
     "audit": AuditDocument,
     "landing": LandingDocument,
+    "import": ImportDocument,
     "replay": ReplayDocument,
     "sync": SyncDocument,
     "doctor": DoctorDocument,

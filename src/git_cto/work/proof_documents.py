@@ -1,4 +1,4 @@
-"""The JSON documents of proofs and audits (`git cto verify`, `git cto audit`); the others are in `work.documents`."""
+"""The JSON documents of `git cto verify`, `audit` and `import`; the others are in `work.documents`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from git_cto.ledger.records import kind_of
 from git_cto.redaction import writable
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from git_cto.model import Target
     from git_cto.work.auditing import Audited
+    from git_cto.work.exchanging import Imported
     from git_cto.work.proving import Proof
 
 
@@ -66,6 +68,19 @@ class AuditDocument(Struct, frozen=True, kw_only=True):
     unapproved: tuple[LandingDocument, ...]
 
 
+class ImportDocument(Struct, frozen=True, kw_only=True):
+    """A record that was taken in (`git cto import`). `new` is false where it was here already."""
+
+    schema: Literal["git-cto/import/v1"] = "git-cto/import/v1"
+    record: str
+    kind: Literal["plan", "verdict", "override", "continue"]
+    head: str
+    new: bool
+    signers: tuple[str, ...]
+    notes: tuple[str, ...]
+    next: str
+
+
 def proof_document(proof: Proof) -> ProofDocument:
     """The document of a proof."""
     found, decision = proof.survey, proof.decision
@@ -106,4 +121,17 @@ def audit_document(target: Target, counts: Mapping[str, int], bad: Iterable[Audi
         target_commit=target.commit,
         counts=dict(counts),
         unapproved=tuple(map(landing_document, bad)),
+    )
+
+
+def import_document(done: Imported) -> ImportDocument:
+    """The document of a record that was taken in."""
+    return ImportDocument(
+        record=done.record.id,
+        kind=kind_of(done.record.body),
+        head=done.record.subject.head,
+        new=done.new,
+        signers=tuple(signer.principal for signer in done.record.signers),
+        notes=done.notes,
+        next="git cto gate",
     )
