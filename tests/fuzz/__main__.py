@@ -63,11 +63,12 @@ def _slice(name: str, corpus: Path, seconds: int, figures_file: Path) -> bool:
             *(f"-artifact_prefix={corpus}/{name}.", f"-seed={random.SystemRandom().randrange(1, 1 << 31)}"),
             "-print_final_stats=1",
         ],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         check=False,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    text = done.stderr.decode("utf-8", "replace")
+    text = done.stdout.decode("utf-8", "replace")
     figures: dict[str, Any] = json.loads(figures_file.read_text()) if figures_file.exists() else {}
     one = figures.setdefault(name, {"cpu_seconds": 0.0, "executions": 0, "inputs": 0, "features": 0, "broken": 0})
     one["cpu_seconds"] += round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1)

@@ -181,12 +181,12 @@ def signers(data: bytes) -> None:
 
 def _counts_rightly(one: Allowed, line: str) -> None:
     """A line that counts says what it is taken to say, and what is made of it for ssh-keygen says the same."""
-    names = line.split(maxsplit=1)[0]
+    names, rest = line.strip().replace("\t", " ").split(" ", 1)
     assert ",".join(one.principals) == names
     assert not set(names) & set('*?!"')
-    before_key = line[: line.index(" " + key_words(one.key).split()[0]) if " " in line else len(line)]
-    assert NAMESPACE in before_key or "\t" in line
-    assert "cert-authority" not in before_key.lower()
+    unquoted = re.sub(r'"[^"]*"', '""', rest)
+    assert NAMESPACE in rest
+    assert "cert-authority" not in unquoted[: unquoted.index(key_words(one.key).split()[0])].lower()
     again = read_signers(one.line.encode(), None)
     assert len(again.allowed) == 1, one.line
     same = again.allowed[0]
