@@ -478,6 +478,7 @@ def test_a_comment_whose_answer_is_lost_is_posted_once(github: FakeGitHub, hub: 
     assert posted.body == "Revise  \n"
     ours = [said.id for said in github.state.comments.values() if said.login == US.login]
     assert ours == [posted.id]
+    assert github.count("POST .*/comments$") == (1 if after else 3)
 
 
 def test_somebody_elses_same_words_are_not_taken_for_ours(github: FakeGitHub, hub: Hub) -> None:
@@ -710,6 +711,12 @@ def test_a_server_that_is_not_there(github: FakeGitHub) -> None:
     with pytest.raises(ToolError, match=r"127\.0\.0\.1 cannot be reached \(the connection failed\)") as failed:
         hub.pull(7)
     assert failed.value.code == "forge_down"
+
+
+def test_a_slow_answer_is_still_an_answer(github: FakeGitHub, hub: Hub) -> None:
+    github.fail("POST", "/comments$", 200, slow=0.3)
+    assert hub.create_comment(7, "Revise").body == "Revise"
+    assert len(github.log) == 1
 
 
 def test_waiting_for_a_server_has_an_end(github: FakeGitHub) -> None:
