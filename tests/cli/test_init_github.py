@@ -135,7 +135,8 @@ def test_an_app_of_ones_own_gives_the_token_and_the_jobs_own_may_do_nothing(worl
         assert token["uses"].startswith("actions/create-github-app-token@")
         assert (token["with"]["app-id"], job["permissions"]) == ("77", {})
         assert action["with"]["github-token"] == "${{ steps.app.outputs.token }}"
-        assert job["environment"]["name"] == "git-cto"
+    environments = [job["environment"]["name"] for job in workflow(world)["jobs"].values()]
+    assert environments == ["git-cto", "git-cto-queue"]
 
 
 def test_an_enterprise_server_gets_no_key_that_it_may_not_know(world: World) -> None:

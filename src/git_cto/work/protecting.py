@@ -108,10 +108,16 @@ def _ruleset_clicks(target: str, address: Address | None, app: int | None) -> tu
 
 
 def _environment_clicks(target: str, address: Address | None, secrets: tuple[str, ...]) -> tuple[str, ...]:
-    app = "CTO_APP_PRIVATE_KEY" in secrets
-    queue = f" With a merge queue also gh-readonly-queue/{target}/*." if app else ""
+    page = f"Open {_settings(address, 'environments', 'Environments')} › New environment"
+    app = secrets[2:]
+    queue = (
+        f"With a merge queue: {page}: {ENVIRONMENT}-queue",
+        f"Deployment branches and tags: Selected branches › Add rule: gh-readonly-queue/{target}/*",
+        f"Environment secrets › Add: {', '.join(app)}",
+    )
     return (
-        f"Open {_settings(address, 'environments', 'Environments')} › New environment: {ENVIRONMENT}",
-        f"Deployment branches and tags: Selected branches › Add rule: {target}.{queue}",
+        f"{page}: {ENVIRONMENT}",
+        f"Deployment branches and tags: Selected branches › Add rule: {target}",
         f"Environment secrets › Add: {', '.join(secrets)}",
+        *(queue if app else ()),
     )
