@@ -109,7 +109,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "no key": ("✗ Closed: no key for a model", "git cto review --sign, then git cto sync."),
     "fork": (
         "✗ Closed: from a fork",
-        "somebody with write access has to ask for it.",
+        "It comes from a fork: somebody with write access has to ask.",
         "/cto review asks for a verdict",
     ),
     "overtaken": ("↻ Overtaken", "Nobody has judged 7e57ab1.", "The record is in the artifact git-cto-7."),
@@ -154,6 +154,16 @@ def test_an_approval_carried_to_another_commit_of_the_same_change_shows_its_task
     page = Page(body(judged("approved", "approve", head=NEWER)))
     assert "needs no authentication" in page.text
     assert "Judged 9f8e7d6" in flat(page)
+
+
+def test_what_the_gate_says_is_said_once() -> None:
+    said = ("Round 2 said revise: An anonymous probe cannot reach it.", "It conflicts with main: a.py.")
+    page = Page(body(judged("revise", "revise", reasons=said)))
+    assert "It conflicts with main: a.py." in page.text
+    assert "An anonymous probe cannot reach it." not in page.text
+    for name in ("approved", "overridden", "stale"):
+        told = replace(PULLS[name], reasons=("Approved in round 2 by gpt-5.4 (Codex 0.169.0), 3 of 3 tasks.",))
+        assert body(told) == body(PULLS[name])
 
 
 def test_tasks_that_nobody_judged_are_named() -> None:

@@ -102,6 +102,7 @@ _WITH_ROUND = frozenset[State](("approved", "revise", "abort", "escalated", "nee
 # The last verdict is about an earlier commit there, and what it said of tasks and lines is not to be taken for news.
 _OUTDATED = frozenset[State](("unreviewed", "stale", "waiting", "reviewing", "no_key", "fork", "overtaken"))
 _WITH_HINT = frozenset[State](("unreviewed", "closed"))
+_SAYS_IT_ALL = frozenset[State](("approved", "overridden", "stale"))  # what the gate says is said by the state
 _CONTINUE, _OVERRIDE, _REVIEW = "`/cto continue <reason>`", "`/cto override <reason>`", "`/cto review`"
 _LEADS: dict[State, str] = {
     "approved": "{summary}",
@@ -109,14 +110,14 @@ _LEADS: dict[State, str] = {
     "revise": "{summary}",
     "abort": "The reviewer's reason: {reason}",
     "escalated": "There is no approval, and the reviewer is not asked again without a human's word.",
-    "unreviewed": "Nobody has judged {now}. Nothing was recorded, and this does not count as a round.",
+    "unreviewed": "There is no new verdict on {now}. Nothing was recorded, and this does not count as a round.",
     "stale": "{judged} was approved. {came} since then, and nobody has judged {now}.",
     "needs_human": "It is approved. But it changes what the gate itself rests on:",
     "closed": "The gate is closed for {now}.",
-    "waiting": "Nobody has judged {now} yet.",
+    "waiting": "No model is asked about {now} yet.",
     "reviewing": "A model reads {now} against {target} right now.",
-    "no_key": "Nobody has judged {now}: this workflow has no key for a model.",
-    "fork": "Nobody has judged {now}. It comes from a fork, so somebody with write access has to ask for it.",
+    "no_key": "There is no verdict that counts on {now}, and this workflow has no key for a model.",
+    "fork": "There is no verdict that counts on {now}. It comes from a fork: somebody with write access has to ask.",
     "overtaken": "The pull request changed while {judged} was being reviewed. Nobody has judged {now}.",
     "finished": "The pull request is closed, and nothing more is judged.",
 }
@@ -176,14 +177,19 @@ def sections(state: PullState, *, telling: Callable[[str], str]) -> list[Section
 
 
 def _lead(state: PullState, limit: int) -> str:
-    """The state in a sentence or two, and the reasons where others worked them out."""
-    words = _own_lead(state, limit)
-    reasons = "\n\n".join(text(one, limit) for one in state.reasons[:10])
-    if state.state in {"approved", "revise", "abort"}:
-        return words
+    """The state in a sentence or two, and the reasons that others worked out, where they say more than that."""
+    parts = [_own_lead(state, limit)]
     if state.state == "needs_human":
-        return "\n\n".join(filter(None, (words, _touched(state))))
-    return "\n\n".join(filter(None, (words, reasons)))
+        parts.append(_touched(state))
+    elif state.state not in _SAYS_IT_ALL:
+        parts += [text(one, limit) for one in state.reasons[:10] if not _only_repeats(one, state)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _only_repeats(reason: str, state: PullState) -> bool:
+    """Whether a reason is what the verdict said, which stands below in full."""
+    verdict = verdict_of(state)
+    return verdict is not None and reason.startswith(f"Round {verdict.round} ")
 
 
 def _own_lead(state: PullState, limit: int) -> str:
