@@ -14,6 +14,7 @@ import pytest
 from git_cto.cli import VERBS
 from git_cto.work.documents import DOCUMENTS
 from tests.cli.scenes import TWO, changed, done, run_of, saying
+from tests.keys import new_key
 from tests.world import Said, World, finding, plan_answer, review_reply
 
 
@@ -93,6 +94,33 @@ def _replay_asked_again(world: World) -> Said:
     return world.ask([review_reply()], "replay", "--ask", "--json")
 
 
+def _verify(world: World) -> Said:
+    _review_of_a_run(world)
+    return world.cto("verify", "--json")
+
+
+def _audit(world: World) -> Said:
+    changed(world)
+    return world.cto("audit", "..HEAD", "--json")
+
+
+def _audit_events(world: World) -> Said:
+    return world.cto("audit", "--events")
+
+
+def _import(world: World) -> Said:
+    _review(world)
+    return world.cto("import", "-", "--json", stdin=world.cto("show", "--export", "dsse").out.encode())
+
+
+def _sign(world: World) -> Said:
+    _review(world)
+    key = new_key(world.path.parent / "keys")
+    world.git("config", "gpg.format", "ssh")
+    world.git("config", "user.signingkey", str(key.path))
+    return world.cto("sign", "--json")
+
+
 def _log(world: World) -> Said:
     done(world)
     world.reviewed(verdict="abort")
@@ -146,6 +174,11 @@ SITUATIONS: list[tuple[str, Callable[[World], Said]]] = [
     ("log", _show),
     ("replay", _replay),
     ("replay", _replay_asked_again),
+    ("proof", _verify),
+    ("audit", _audit),
+    ("landing", _audit_events),
+    ("import", _import),
+    ("sign", _sign),
     ("decision", _continue),
     ("decision", _override),
     ("sync", _sync),
@@ -174,6 +207,7 @@ ARGUMENTS = {
     "finish": ["-m", "x"],
     "continue": ["--reason", "x"],
     "override": ["--reason", "x"],
+    "import": [__file__],
 }
 PLACELESS = {"doctor", "demo"}  # these work, or say what they have to say, anywhere
 
