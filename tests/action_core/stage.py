@@ -58,6 +58,7 @@ class Stage:
         self._stack = ExitStack()
         self.hub = tmp_path / "served" / "octo" / "app.git"
         self.jobs = 0
+        self.key = ""  # that jobs sign with
 
     def __enter__(self) -> Self:
         self.hub.parent.mkdir(parents=True)
@@ -106,6 +107,13 @@ class Stage:
     def policy(self, text: str) -> None:
         """A policy on main, here and on the forge."""
         self.world.policy(text)
+        self.publish()
+
+    def signs(self) -> None:
+        """From now on jobs have a key that main allows. To be called before the pull request is opened."""
+        self.key, line = signing_key(self.tmp)
+        self.world.write(".cto/allowed_signers", line)
+        self.world.commit("Who signs")
         self.publish()
 
     def records(self) -> int:
@@ -159,7 +167,12 @@ class Stage:
         temp.mkdir()
         with ModelServer(script) as model:
             endpoint = f"http://127.0.0.1:{model.port}/v1/responses"
-            given = {"github_token": token, "openai_api_key": key, "responses_api_endpoint": endpoint}
+            given = {
+                "github_token": token,
+                "openai_api_key": key,
+                "responses_api_endpoint": endpoint,
+                "signing_key": self.key,
+            }
             self._variables(temp, payload, event, {**given, **inputs})
             before = set(os.listdir(temp))
             said = World(temp / "work", self._monkeypatch).cto("action")
@@ -236,10 +249,10 @@ def approving(**said: Json) -> Step:
     return review_reply("approve", summary="It says 2.", **said)
 
 
-def refusing(*findings: Json, **said: Json) -> Step:
+def refusing(*findings: Json, verdict: str = "revise", **said: Json) -> Step:
     """A model that wants something else."""
     listed = list(findings) or [finding("major", body="It should say 3.", suggestion="    return 3")]
-    return review_reply("revise", **{"summary": "It says 2, and 3 was asked for.", "findings": listed, **said})
+    return review_reply(verdict, **{"summary": "It says 2, and 3 was asked for.", "findings": listed, **said})
 
 
 def ruling(ruling_: str = "fixed", *ids: str) -> list[Json]:

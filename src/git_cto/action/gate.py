@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from git_cto.action.outcome import Outcome, decided
 from git_cto.errors import ExitCode
+from git_cto.model import OverrideRecord
 from git_cto.work.gating import decide_on
 
 if TYPE_CHECKING:
     from git_cto.action.scene import Scene
-    from git_cto.gate.decision import Decision
+    from git_cto.work.surveying import Survey
 
 _MOST_ASKED = 10  # people whose permission is looked up
 _LOOK_AGAIN = "Once somebody has approved it in a review of their own, `/cto status` looks again."
@@ -20,22 +21,30 @@ _LOOK_AGAIN = "Once somebody has approved it in a review of their own, `/cto sta
 
 def ask_gate(scene: Scene) -> Outcome:
     """What the gate says of the pull request right now."""
-    decision = decide_on(scene.workspace, scene.found)
-    agreed = _if_agreed(scene, ("somebody",)) if not decision.allowed else None
-    outcome = decided(scene.found, decision, agreed)
-    if outcome.state == "needs_human":  # only now is it worth asking who has approved it
-        people = approvers(scene)
-        agreed = _if_agreed(scene, people) if people else None
-        outcome = decided(scene.found, agreed) if agreed else replace(outcome, notes=(_LOOK_AGAIN,))
-    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=(*scene.notes, *outcome.notes))
+    found, notes = scene.found, scene.notes
+    touched = any(found.policy.gate.controls(file.text) for file in found.change.files)
+    decision = decide_on(scene.workspace, _without_our_word(found) if touched else found)
+    agreed = None
+    if touched and not decision.allowed:
+        agreed = decide_on(scene.workspace, found, agreed=("somebody",))
+        people = approvers(scene) if agreed.allowed else ()  # only now is it worth asking
+        if people:
+            decision, agreed = decide_on(scene.workspace, found, agreed=people), None
+        elif agreed.allowed:
+            notes = (*notes, _LOOK_AGAIN)
+    outcome = decided(found, decision, agreed)
+    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=notes)
 
 
-def _if_agreed(scene: Scene, people: tuple[str, ...]) -> Decision | None:
-    """What the gate says if these people have approved it; None where that makes no difference."""
-    gate = scene.found.policy.gate
-    if not any(gate.controls(file.text) for file in scene.found.change.files):
-        return None
-    return decide_on(scene.workspace, scene.found, agreed=people)
+def _without_our_word(found: Survey) -> Survey:
+    """The same, where an override that this job recorded counts for no more than in later jobs.
+
+    What a human typed in a comment has this job's signature, as its approval has: one voice, where two are needed.
+    """
+    records = (
+        replace(one, own=False) if one.own and isinstance(one.body, OverrideRecord) else one for one in found.records
+    )
+    return replace(found, records=tuple(records))
 
 
 def gate(scene: Scene) -> Outcome:

@@ -41,11 +41,11 @@ class Step(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True, kw_only=True):
-    """What the gate says of a merge group; `reasons` are why it is closed."""
+    """What the gate says of a merge group; `reasons` are why it is closed, each with its pull request, or 0."""
 
     allowed: bool
-    members: tuple[int, ...]
-    reasons: tuple[str, ...] = ()
+    members: tuple[int, ...] = ()
+    reasons: tuple[tuple[int, str], ...] = ()
 
 
 def judge_group(means: Means, event: Event) -> Group:
@@ -57,12 +57,11 @@ def judge_group(means: Means, event: Event) -> Group:
         with workspace_of(means, mirror) as workspace:
             steps = _steps(workspace, event.head_sha, tip, means.hub.queue(event.base_ref))
             if not steps:
-                return Group(allowed=False, members=(), reasons=(_unknown(event.base_ref),))
+                return Group(allowed=False, reasons=((0, _unknown(event.base_ref)),))
             members = tuple(step.number for step in steps)
-            doubled = len(set(members)) != len(members)
-            reasons = ["It names one pull request twice."] if doubled else []
+            reasons = [(0, "It names one pull request twice.")] if len(set(members)) != len(members) else []
             for step in steps:
-                reasons += [f"#{step.number}: {one}" for one in _doubts(means, mirror, workspace, target, step)]
+                reasons += [(step.number, one) for one in _doubts(means, mirror, workspace, target, step)]
             return Group(allowed=not reasons, members=members, reasons=tuple(reasons))
 
 

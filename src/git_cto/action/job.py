@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from git_cto.action.checks import check_name
 from git_cto.action.gate import gate
-from git_cto.action.group import judge_group
+from git_cto.action.group import Group, judge_group
 from git_cto.action.inputs import read_inputs, read_job
 from git_cto.action.outcome import Outcome, failed
 from git_cto.action.posting import Post
@@ -26,7 +26,7 @@ from git_cto.forge.hub import Hub
 from git_cto.forge.runner import Runner
 from git_cto.forge.values import CheckReport
 from git_cto.model import VerdictRecord
-from git_cto.redaction import redact_all, redacted, secret_values
+from git_cto.redaction import printable, redact_all, redacted, secret_values
 from git_cto.render.check import job_summary
 from git_cto.render.markdown import text
 
@@ -184,7 +184,7 @@ def _told(outcome: Outcome, state: PullState, post: Post) -> Ended:
         "verdict": verdict.verdict if verdict else "",
         "allowed": "true" if outcome.allowed and code == ExitCode.OK else "false",
         "round": str(verdict.round) if verdict else "",
-        "summary": verdict.said if verdict else " ".join(outcome.reasons),
+        "summary": printable(verdict.said if verdict else " ".join(outcome.reasons)),
         "findings": msgspec.json.encode(redact_all(findings, post.secrets)).decode(),
         "review-file": outcome.review_file,
         "run": (outcome.found.run or "") if outcome.found else "",
@@ -210,30 +210,29 @@ def _ignored(why: str) -> Ended:
 
 def _group(means: Means, event: Event) -> Ended:
     """The answer to a merge queue, on the group's head. A queue that gets none waits for ever."""
-    target = event.base_ref.removeprefix("refs/heads/")
     try:
         group = judge_group(means, event)
-        allowed, members, reasons, code = group.allowed, group.members, group.reasons, 0 if group.allowed else 1
+        code = ExitCode.OK if group.allowed else ExitCode.NOT_APPROVED
     except CtoError as error:
-        allowed, members, reasons, code = False, (), (error.message, error.hint), int(error.exit_code)
+        group = Group(allowed=False, reasons=((0, error.message), (0, error.hint)))
+        code = ExitCode(error.exit_code)
     secrets = secret_values(means.environ)
-    reasons = tuple(redacted(one, secrets) for one in reasons)
-    names = ", ".join(f"#{number}" for number in members)
-    title = f"✓ Approved: {names}" if allowed else "✗ Closed"
-    lines = [f"### {title}", "", *(f"- {text(one, 1_000)}" for one in reasons[:50])]
-    if allowed:
+    reasons = [(number, redacted(one, secrets)) for number, one in group.reasons if one]
+    title = f"✓ Approved: {', '.join(f'#{one}' for one in group.members)}" if group.allowed else "✗ Closed"
+    lines = [f"### {title}", "", *(f"- {f'#{number}: ' if number else ''}{text(one)}" for number, one in reasons[:50])]
+    if group.allowed:
         lines.append("Every member is approved, and merging them in order gives exactly this.")
     report = CheckReport(
-        name=check_name(target),
+        name=check_name(event.base_ref.removeprefix("refs/heads/")),
         title=title[:255],
         summary="\n".join(lines),
-        conclusion="success" if allowed else "failure",
+        conclusion="success" if group.allowed else "failure",
         details_url=means.job.run_page,
     )
     problems: tuple[CtoError, ...] = ()
     try:
         means.hub.check_run(event.head_sha, report)
     except ToolError as error:
-        problems, code = (error,), code or int(ExitCode.INCONCLUSIVE)
-    outputs = {"allowed": "true" if allowed and code == 0 else "false", "summary": " ".join(reasons), "tokens": "0"}
-    return Ended(code=code, outputs=outputs, summary="\n".join(lines) + "\n", problems=problems)
+        problems, code = (error,), code or ExitCode.INCONCLUSIVE
+    outputs = {"allowed": "false" if code else "true", "summary": " ".join(one for _, one in reasons), "tokens": "0"}
+    return Ended(code=int(code), outputs=outputs, summary="\n".join(lines) + "\n", problems=problems)

@@ -113,19 +113,13 @@ def _closed(found: Survey, verdict: Record | None) -> State:
 def shown_verdict(found: Survey, decision: Decision | None) -> Record | None:
     """The verdict that people are shown: what opened the gate, else the last one on this change, else in this series.
 
-    An approval that nobody vouches for is no verdict here, whatever it says; a refusal stands, whoever wrote it.
+    An approval that nobody vouches for is none, whatever it says; a refusal stands, whoever wrote it.
     """
     if decision and decision.by and isinstance(decision.by.body, VerdictRecord):
         return decision.by
-    real = [one for one in in_order(found.records) if isinstance(one.body, VerdictRecord) and _counts(one)]
+    real = [one for one in in_order(found.counted) if isinstance(one.body, VerdictRecord)]
     here = [one for one in real if one.subject.change == found.change.id and one.body.target == found.target.ref]
-    series = [one for one in found.standing.verdicts if _counts(one)]
-    return here[-1] if here else series[-1] if series else None
-
-
-def _counts(record: Record) -> bool:
-    body = record.body
-    return record.trusted or (isinstance(body, VerdictRecord) and body.verdict != "approve")
+    return here[-1] if here else found.standing.latest
 
 
 def pull_state(means: Means, pull: Pull, outcome: Outcome, inline: tuple[str, ...] = ()) -> PullState:
@@ -146,7 +140,7 @@ def pull_state(means: Means, pull: Pull, outcome: Outcome, inline: tuple[str, ..
         reasons=outcome.reasons,
         next_step=outcome.next_step,
         verdict=outcome.verdict,
-        verdicts=tuple(one for one in standing.verdicts if _counts(one)) if standing else (),
+        verdicts=standing.verdicts if standing else (),
         by=by,
         plan=plan.plan if isinstance(plan, PlanRecord) else None,
         asked=means.inputs.escalate_to,

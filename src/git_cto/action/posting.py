@@ -6,6 +6,7 @@ secrets here, before it is rendered. The check run comes last; what fails on the
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from git_cto.repo.lines import Lines
 
 MOST_INLINE = 50  # comments of one review; the rest is in the comment
+
+_RUN = re.compile(r"/actions/runs/\d+")
 
 T = TypeVar("T")
 
@@ -93,7 +96,7 @@ class Post:
         if self._comment is None:
             if new:
                 self._comment = hub.create_comment(number, text)
-        elif _lines(self._comment.body) != _lines(text):
+        elif _said(self._comment.body) != _said(text):
             self._comment = hub.update_comment(self._comment.id, text)
 
     def _label(self, *, wanted: bool) -> None:
@@ -226,3 +229,8 @@ def _ever_found(outcome: Outcome, verdict: VerdictRecord) -> bool:
 
 def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").strip().split("\n")
+
+
+def _said(text: str) -> list[str]:
+    """What a comment says, whichever job says it."""
+    return _lines(_RUN.sub("/actions/runs/", text))

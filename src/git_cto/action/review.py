@@ -111,6 +111,7 @@ def _asked(
     """Asks, records, hands the record on, and asks the gate again."""
     inputs = scene.means.inputs
     asker = reviewer(scene.means)
+    scene.workspace.signing.prepare()  # before anything is paid for
     question = compose(scene.workspace, brief, seen, model=inputs.model, effort=inputs.effort, asker=asker)
     asker.engine.require()
     before(replace(outcome, state="reviewing", reasons=()))
@@ -128,7 +129,7 @@ def after(scene: Scene, done: Reviewed) -> Outcome:
         tokens=done.verdict.engine.tokens,
         review_file=done.artifact,
         kept=kept,
-        notes=(*outcome.notes, *done.notes),
+        notes=(*outcome.notes, *done.notes, *scene.workspace.notes),
     )
 
 
