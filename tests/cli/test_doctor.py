@@ -299,11 +299,10 @@ def test_without_an_identity(untooled: World) -> None:
     assert "git config --global user.name" in the(doctor(untooled)[1], "identity", "problem")["hint"]
 
 
-def test_how_git_signs_is_told(untooled: World) -> None:
-    untooled.git("config", "gpg.format", "ssh")
-    untooled.git("config", "user.signingkey", "~/.ssh/id_ed25519.pub")
-    signing = the(doctor(untooled)[1], "signing", "ok")
-    assert signing["message"] == "git signs with ssh, ~/.ssh/id_ed25519.pub"
+def test_whether_records_are_signed_is_told(untooled: World) -> None:
+    assert the(doctor(untooled)[1], "signing", "ok")["message"].startswith("what is recorded here is not signed")
+    untooled.git("config", "cto.sign", "true")
+    assert "git config user.signingkey" in the(doctor(untooled)[1], "signing", "problem")["hint"]
 
 
 def test_a_setting_that_is_not_known(untooled: World) -> None:

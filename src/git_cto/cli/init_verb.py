@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -12,41 +13,53 @@ from git_cto.errors import ExitCode
 if TYPE_CHECKING:
     from git_cto.work.github_setup import GithubSetUp
 
+_COUNTS = "it counts once it is on the target branch"
 _RULESET = "git cto init --github --json | jq .github.ruleset"
 
 
 @verb("init", "git cto init --hook")
 @click.option("--hook", is_flag=True, help="Install a pre-push hook that asks the gate.")
 @click.option("--skill", is_flag=True, help="Install the Claude Code skill /codex-cto for you.")
+@click.option("--signing", is_flag=True, help="Sign records here, and add your key to .cto/allowed_signers.")
 @click.option("--github", is_flag=True, help="Write the workflow, and say how to make its check required.")
 @click.option(
     "--app-id", metavar="ID", type=click.IntRange(1), default=None, help="A GitHub App that reports the check."
 )
 @click.option("--uses", metavar="ACTION", default=None, help="OWNER/REPO@REF of the action, else git-cto's release.")
-def command(shell: Shell, *, hook: bool, skill: bool, github: bool, app_id: int | None, uses: str | None) -> int:
+def command(
+    shell: Shell, *, hook: bool, skill: bool, signing: bool, github: bool, app_id: int | None, uses: str | None
+) -> int:
     """Write .cto/config.toml (every key with its default) and let git fetch bring the records of every remote.
 
-    With --github also .github/workflows/cto.yml; it prints the ruleset that makes the check required, as JSON and as
-    clicks. It can be called again: what is there stays as it is.
+    With --signing what is recorded here is signed, by the key that git signs with, and .cto/allowed_signers gets its
+    public half. With --github also .github/workflows/cto.yml; it prints the ruleset that makes the check required, as
+    JSON and as clicks. It can be called again: what is there stays as it is.
     """
     from msgspec import UNSET
 
     from git_cto.gate.policy import POLICY_PATH
+    from git_cto.ledger.signers import SIGNERS_PATH
     from git_cto.redaction import printable
     from git_cto.render.terminal import next_line
     from git_cto.work.documents import InitDocument
     from git_cto.work.github_setup import github_set_up
     from git_cto.work.setting_up import set_up
+    from git_cto.work.signing_setup import plan_signing, set_signing_up
     from git_cto.work.skill import install_skill
 
     if not github and (app_id is not None or uses is not None):
         raise click.UsageError("--app-id and --uses go with --github")
     with shell.workspace() as workspace:
+        to_sign = plan_signing(workspace) if signing else None  # refused before anything is written
         plan = github_set_up(workspace, app=app_id, uses=uses) if github else None
         done = set_up(workspace, hook=hook, workflow=plan.workflow if plan else None)
-        sentences = (*done.done, install_skill(workspace.environ)) if skill else done.done
-    add = f"git add {' '.join(done.new).replace(POLICY_PATH, '.cto')} && git commit -m 'Add git-cto'"
-    steps = [(add, "it counts once it is on the target branch")] if done.new else []
+        signed = set_signing_up(workspace, to_sign) if to_sign else None
+        sentences = (*done.done, *(signed.done if signed else ()))
+        sentences += (install_skill(workspace.environ),) if skill else ()
+    new = dict.fromkeys(os.path.dirname(POLICY_PATH) if path == POLICY_PATH else path for path in done.new)
+    if signed and signed.listed:
+        new |= dict.fromkeys([os.path.dirname(SIGNERS_PATH)])
+    steps = [(f"git add {' '.join(new)} && git commit -m 'Add git-cto'", _COUNTS)] if new else []
     steps.append(("git cto doctor", "checks the whole set-up"))
     shell.document(InitDocument(done=sentences, next=steps[0][0], github=plan.protection if plan else UNSET))
     for sentence in sentences:

@@ -21,6 +21,7 @@ from git_cto.ledger.sync import dangerous_refspecs, wanted_refspec
 from git_cto.render.words import counted
 from git_cto.repo.resolve import HEADS
 from git_cto.work.checking import Check, ok, told
+from git_cto.work.checking_signing import check_signing
 from git_cto.work.setting_up import follows, hook_path, hook_state, remotes
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def check_repository(workspace: Workspace) -> Iterator[Check]:
         "identity": _identity,
         "settings": _settings,
         "policy": _policy,
-        "signing": _signing,
+        "signing": check_signing,
         "branches": _branches,
         "ledger": _ledger,
         "locks": _locks,
@@ -72,9 +73,9 @@ def _settings(workspace: Workspace) -> Iterator[Check]:
 
 def _policy(workspace: Workspace) -> Iterator[Check]:
     target = workspace.target(None)
-    if workspace.policy(target).gate.trust == "signed":
+    if workspace.policy(target).gate.trust == "signed" and workspace.signing.wanted == "no":
         message = "Only signed records count, and what is recorded on this machine is not signed."
-        yield Check("policy", "warning", message, 'set trust = "local" in [gate], or let CI review and ask')
+        yield Check("policy", "warning", message, "git cto init --signing, or let CI review and ask")
     if workspace.text_at(target.commit, POLICY_PATH) is not None:
         yield ok("policy", f"{target.name}:{POLICY_PATH}, read at {target.found_at}")
         return
@@ -94,14 +95,6 @@ def _draft(path: str, target: str) -> Iterator[Check]:
         raise PolicyError(f"{path} cannot be read: {error}.", f"ls -l {shlex.quote(path)}") from error
     message = f"{POLICY_PATH} is not on {target} yet: until it is, the defaults apply."
     yield Check("policy", "warning", message, f"git add {POLICY_PATH} && git commit, on {typed(target)}")
-
-
-def _signing(workspace: Workspace) -> Iterator[Check]:
-    key = workspace.git.config("user.signingkey")
-    if key:
-        yield ok("signing", f"git signs with {workspace.git.config('gpg.format') or 'openpgp'}, {key}")
-    else:
-        yield ok("signing", "git has no signing key; on one's own machine unsigned records count")
 
 
 def _branches(workspace: Workspace) -> Iterator[Check]:

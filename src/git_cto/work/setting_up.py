@@ -57,7 +57,7 @@ def set_up(workspace: Workspace, *, hook: bool, workflow: str | None = None) -> 
     path = _installable_hook(workspace) if hook else ""  # refused before anything is written
     files = _files(workflow)
     for file in files:
-        _refuse_links(workspace.place.worktree, file)
+        refuse_links(workspace.place.worktree, file)
     new = [file for file, text in files.items() if _write_new(workspace.place.worktree, file, text)]
     done = [f"{file}: {_WRITTEN[file] if file in new else 'was there, kept'}" for file in files]
     done += [_follow(workspace.git, remote) for remote in remotes(workspace.git)]
@@ -116,7 +116,7 @@ def _files(workflow: str | None) -> dict[str, str]:
     return {POLICY_PATH: policy_text(), **({WORKFLOW_PATH: workflow} if workflow is not None else {})}
 
 
-def _refuse_links(worktree: str, file: str) -> None:
+def refuse_links(worktree: str, file: str) -> None:
     """No link leads what is written out of the worktree."""
     folder = os.path.dirname(file)
     while folder:
@@ -133,13 +133,13 @@ def _write_new(worktree: str, file: str, text: str) -> bool:
         return False
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        _write(path, text, 0o666)
+        write_whole(path, text, 0o666)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     return True
 
 
-def _write(path: str, text: str, mode: int) -> None:
+def write_whole(path: str, text: str, mode: int) -> None:
     """A whole file under its name, or none: it is written under another one, then renamed."""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
@@ -153,7 +153,8 @@ def _write(path: str, text: str, mode: int) -> None:
         raise
 
 
-def _unwritable(path: str, error: OSError) -> UsageError:
+def unwritable(path: str, error: OSError) -> UsageError:
+    """What to raise where a file cannot be written."""
     return UsageError(f"{path} cannot be written: {error.strerror}.", f"ls -ld {shlex.quote(os.path.dirname(path))}")
 
 
@@ -212,8 +213,8 @@ def _install_hook(path: str) -> str:
         return f"{path}: asks the gate, as before"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        _write(path, _HOOK_TEXT, 0o777)
+        write_whole(path, _HOOK_TEXT, 0o777)
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     return f"{path}: asks the gate before a push to the branch that changes are meant for"
