@@ -118,6 +118,19 @@ def test_a_value_that_is_not_utf8_is_hidden_as_well() -> None:
     assert redacted("x \udce9abcdefgh", secret_values({"A_KEY": "\udce9abcdefgh"})) == f"x {HIDDEN}"
 
 
+def test_every_line_of_a_private_key_is_hidden() -> None:
+    lines = [
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAAB",
+        "AAAAC3NzaC1lZDI1NTE5AAAAIK3+yxmPXbAe8Vt3R4vsyHoqmTXb",
+    ]
+    key = "\n".join(["-----BEGIN OPENSSH PRIVATE KEY-----", *lines, "-----END OPENSSH PRIVATE KEY-----", ""])
+    for value in (key, key.replace("\n", "\r\n")):
+        secrets = secret_values({"GIT_CTO_SIGNING_KEY": value})
+        for line in lines:
+            assert redacted(f"It has {line} in it.", secrets) == f"It has {HIDDEN} in it."
+        assert redacted("-----BEGIN OPENSSH PRIVATE KEY----- is how it begins", secrets).endswith("is how it begins")
+
+
 @quick
 @given(st.text(string.printable, min_size=8, max_size=40), st.text(max_size=20), st.text(max_size=20))
 def test_no_secret_is_left_in_any_text(secret: str, before: str, after: str) -> None:
