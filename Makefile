@@ -84,6 +84,10 @@ format: $(READY) ## formats the code and mends what ruff can mend
 bench: $(READY) $(AGENTS) ## the benchmarks, as ratios with medians
 	$(WITH_TOOLS) python -m benchmarks
 
+.PHONY: comments
+comments: $(READY) ## pictures of the pull request comment in every state (needs chromium)
+	$(BIN)/python -m tests.render.pictures build/comments
+
 .PHONY: docs
 docs: $(READY) ## writes the generated documentation again: commands, schemas, man page
 	$(BIN)/python docs/generate.py
