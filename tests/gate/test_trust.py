@@ -217,6 +217,11 @@ def test_who_wrote_a_change_may_not_be_who_reviewed_it() -> None:
     assert len(same_hands(a_verdict(engine=replace(CODEX, engine="")), [], [])) == 1
 
 
+def test_no_name_takes_long() -> None:
+    for name in ("claude" + " 1" * 40_000 + "x", "claude" + "1" * 80_000 + "x", "claude" + " ai" * 30_000 + "(" * 999):
+        assert co_author_vendor(f"{name} <x@y>") == ""
+
+
 @quick
 @given(st.text(max_size=80))
 def test_any_name_is_somebodys_or_nobodys(said: str) -> None:

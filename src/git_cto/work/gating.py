@@ -11,13 +11,13 @@ from git_cto.errors import typed
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.gate.rounds import Standing, standing
 from git_cto.model import PlanRecord, VerdictRecord
-from git_cto.repo.authors import Authorship, authorship
 from git_cto.repo.change import conflicts
 from git_cto.repo.git import changed_paths_meanwhile
 from git_cto.repo.runs import results
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
+    from git_cto.repo.authors import Authorship
     from git_cto.work.workspace import Workspace
 
 
@@ -62,9 +62,9 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
         _commits_since(workspace, found),
         found.run or "",
         found.series.name,
-        authors=wrote.addresses,
-        executors=wrote.executors,
-        co_authors=wrote.co_authors,
+        authors=wrote.addresses if wrote else frozenset(),
+        executors=wrote.executors if wrote else (),
+        co_authors=wrote.co_authors if wrote else (),
         agreed=agreed,
     )
     decision = decide(found.change, facts, found.records, _standing(found), found.policy)
@@ -83,12 +83,14 @@ def _standing(found: Survey) -> Standing:
     return standing([record for record in found.records if record.trusted], found.series, found.policy.rounds)
 
 
-def _who_wrote(workspace: Workspace, found: Survey) -> Authorship:
+def _who_wrote(workspace: Workspace, found: Survey) -> Authorship | None:
     """Who wrote the change; only asked where something hangs on it."""
     gate = found.policy.gate
     signed = gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in found.records)
     if not signed and not gate.executor_is_not_reviewer:
-        return Authorship(frozenset(), (), ())
+        return None
+    from git_cto.repo.authors import authorship  # noqa: PLC0415 -- start-up
+
     return authorship(workspace.lens, found.change.base, found.change.head)
 
 
