@@ -130,6 +130,17 @@ def test_the_label_goes_when_no_human_is_needed_any_more(stage: Stage) -> None:
     assert (ran.code, stage.github.state.pulls[7].labels) == (0, []), ran.log
 
 
+def test_a_token_that_may_not_resolve_findings_opens_the_gate_all_the_same(stage: Stage) -> None:
+    stage.opened()
+    assert stage.review(refusing()).code == 1
+    stage.pushed(THREE)
+    rights = {"pull_requests": "write", "checks": "write", "statuses": "read", "contents": "read", "metadata": "read"}
+    token = stage.github.token("github-actions[bot]", "ghs_" + "r3adsContents" * 3, **rights)
+    stage.git.token = token
+    ran = stage.review(approving(prior_findings=ruling()), token=token)
+    assert (ran.code, [one.resolved for one in stage.github.state.line_comments]) == (0, [False]), ran.summary
+
+
 def test_a_finding_that_a_human_resolved_is_not_raised_again(stage: Stage) -> None:
     stage.opened()
     assert stage.review(refusing()).code == 1

@@ -94,6 +94,7 @@ def test_the_gate_is_asked_first_and_an_open_one_costs_no_model(stage: Stage) ->
     stage.signs()
     stage.opened()
     assert stage.review(approving()).code == 0
+    assert "not signed" not in stage.comment_text
     before = list(stage.github.log)
     ran = stage.review(action="edited")
     assert (ran.code, ran.asked, ran.outputs["tokens"]) == (0, 0, "0"), ran.log
@@ -121,6 +122,7 @@ def test_an_approval_that_nobody_signed_is_worth_nothing_in_the_next_job(stage: 
     """Case 44."""
     stage.opened()
     assert stage.review(approving()).code == 0
+    assert "Its record is not signed" in stage.comment_text
     ran = stage.review(action="edited", key="")
     assert (ran.code, ran.asked, ran.outputs["allowed"]) == (3, 0, "false"), ran.log
     assert stage.checks() == ["success", "failure"]
@@ -209,6 +211,16 @@ def test_a_check_that_was_mended_is_a_new_question_and_one_more_that_passes_is_n
     stage.github.check(head, "tests", "success")
     ran = stage.review(approving())
     assert (ran.code, ran.asked) == (0, 1), ran.log
+
+
+def test_a_job_of_ours_that_failed_because_the_gate_was_closed_is_no_reason_to_keep_it_closed(stage: Stage) -> None:
+    stage.opened()
+    assert stage.review(refusing()).code == 1
+    head = stage.pushed(THREE)
+    stage.github.check(head, "An odd name", "failure").details_url = f"{stage.server}/octo/app/actions/runs/9002/job/5"
+    ran = stage.review(approving(prior_findings=ruling()))
+    assert ran.code == 0, ran.log
+    assert "An odd name" not in ran.requests[0].user_text
 
 
 def test_a_check_that_is_ignored_is_not_mentioned(stage: Stage) -> None:

@@ -33,7 +33,7 @@ def ask_gate(scene: Scene) -> Outcome:
         elif agreed.allowed:
             notes = (*notes, _LOOK_AGAIN)
     outcome = decided(found, decision, agreed)
-    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=notes)
+    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=(*notes, *outcome.notes))
 
 
 def _without_our_word(found: Survey) -> Survey:

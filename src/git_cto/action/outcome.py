@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _HUMAN: frozenset[State] = frozenset(("escalated", "abort", "needs_human"))
 _CODES: dict[State, ExitCode] = {"abort": ExitCode.ABORT, "escalated": ExitCode.ESCALATED}
+_UNSIGNED = "Its record is not signed (there is no signing-key): it counts in this run, and in no merge queue."
 DOCS = "https://github.com/git-cto/git-cto#readme"
 
 
@@ -84,6 +85,7 @@ def decided(found: Survey, decision: Decision, agreed: Decision | None = None) -
         state: State = "overridden" if isinstance(by, OverrideRecord) else "approved"
     else:
         state = "needs_human" if agreed and agreed.allowed else _closed(found, verdict)
+    ours = decision.allowed and decision.by is not None and decision.by.own and not decision.by.signers
     return Outcome(
         state=state,
         code=_CODES.get(state, ExitCode.NOT_APPROVED),
@@ -92,6 +94,7 @@ def decided(found: Survey, decision: Decision, agreed: Decision | None = None) -
         verdict=verdict,
         reasons=decision.reasons,
         next_step=decision.next_step,
+        notes=(_UNSIGNED,) if ours else (),
     )
 
 

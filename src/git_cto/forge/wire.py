@@ -206,6 +206,7 @@ class CheckRunAnswer(Struct):
     app: Slug | None = None
     output: OutputAnswer = field(default_factory=OutputAnswer)
     html_url: str | None = None
+    details_url: str | None = None
 
     def value(self) -> CheckRun:
         """The check run."""
@@ -229,7 +230,7 @@ class CheckRunAnswer(Struct):
             conclusion=self.conclusion or "",
             app=self._app,
             title=self.output.title or "",
-            url=self.html_url or "",
+            url=self.details_url or self.html_url or "",  # where it was made: a job's own page
         )
 
     @property
