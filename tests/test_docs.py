@@ -31,6 +31,7 @@ from git_cto.gate.policy import Policy, read_policy
 from git_cto.ledger.records import LARGEST_LINE, PREDICATES, decode
 from git_cto.model import Verdict, VerdictRecord
 from git_cto.repo.change import blob_id
+from tests.keys import new_key
 from tests.world import TOP, World, plan_answer, review_reply, task
 
 PAGES = [TOP / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((TOP / "docs").glob("*.md"))
@@ -191,6 +192,22 @@ def test_the_ledger_can_be_read_with_what_its_page_says(
     assert ids.split()[0] == gate["record"]
 
 
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_a_signature_can_be_checked_with_what_the_ledgers_page_says(
+    world: World, shell: Callable[[str], str], tmp_path: Path
+) -> None:
+    key = new_key(tmp_path / "keys", "ben@example.org")
+    world.write(".cto/allowed_signers", key.line())
+    world.commit("Let Ben sign")
+    for name, value in (("gpg.format", "ssh"), ("user.signingkey", str(key.path)), ("cto.sign", "true")):
+        world.git("config", name, value)
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    assert world.cto("override", "--reason", "Fine").code == 0
+    said = shell(only("signed"))
+    assert said.startswith('Good "git-cto.verdict.v1" signature for ben@example.org with ED25519 key SHA256:')
+
+
 def _documents(text: str) -> list[str]:
     """What jq prints one below the other."""
     return re.findall(r"^\{.*?^\}$", text, re.MULTILINE | re.DOTALL)
@@ -250,7 +267,8 @@ def test_every_command_that_is_written_down_exists_with_its_options() -> None:
 
 def _options(command: object) -> set[str]:
     params = getattr(command, "params", [])
-    return {"-h", "--help"} | {name for param in params for name in param.opts if name.startswith("-")}
+    names = {name for param in params for name in (*param.opts, *param.secondary_opts)}
+    return {"-h", "--help"} | {name for name in names if name.startswith("-")}
 
 
 def _code(text: str) -> list[str]:
