@@ -388,12 +388,21 @@ class Histories:
         if not approvals and not overrides:
             return False
         refusals = [act for act in acts if act.kind in {"revise", "abort"} and act.number in self.known["here"]]
+        enough = not signed or len({act.signer for act in (*approvals, *overrides)}) >= rules.threshold
+        special = ".github/" in content
+        return enough and not self._stands_against(approvals, overrides, refusals, special=special, signed=signed)
+
+    def _stands_against(
+        self, approvals: list[Act], overrides: list[Act], refusals: list[Act], *, special: bool, signed: bool
+    ) -> bool:
+        """Whether something is against it all the same: a later refusal, one that sticks, or what the gate rests on."""
         last = max(act.number for act in (*approvals, *overrides))
         if any(act.number > last for act in refusals):
-            return False
-        if not overrides and (".github/" in content or not any(self._takes_back(one, refusals) for one in approvals)):
-            return False
-        return not signed or len({act.signer for act in (*approvals, *overrides)}) >= rules.threshold
+            return True
+        if overrides:
+            one_word = {act.signer for act in overrides} <= {act.signer for act in approvals}
+            return signed and special and len(approvals) == 1 and not refusals and one_word
+        return special or not any(self._takes_back(one, refusals) for one in approvals)
 
     def _is_trusted(self, act: Act) -> bool:
         return act.signer in self.rules.listed - self.rules.revoked

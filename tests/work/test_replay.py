@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from git_cto.work.history import find_verdict
 from git_cto.work.replaying import Replayed, replay
 from git_cto.work.workspace import Workspace
 from tests.cli.scenes import changed, do, done
+from tests.keys import new_key
 from tests.world import World, finding, task, task_review
 
 
@@ -145,3 +147,25 @@ def test_no_forged_record_has_a_program_asked_with_its_options(
         check_engine(replace(reviewed, engine=replace(reviewed.engine, **engine)))
     said = world.ask([], "replay", "--ask", "--record", forged.id)
     assert (said.code, said.requests) == (2, ()), said.text
+
+
+def test_where_signatures_counted_only_what_counted_then_was_in_the_question(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An approval that nobody signed begins a new count of rounds, until only signed ones do."""
+    key = new_key(tmp_path / "keys", "ben@example.org")
+    world.branch("topic")
+    for number, said in ((2, "revise"), (3, "approve"), (4, "revise")):
+        world.commit(f"Say {number}", app__py=f"def version():\n    return {number}\n")
+        assert world.reviewed(verdict=said).json["verdict"] == said
+    world.git("switch", "--quiet", "main")
+    world.write(".cto/allowed_signers", key.line())
+    world.policy('[gate]\ntrust = "signed"\n')
+    world.git("switch", "--quiet", "topic")
+    world.commit("Say 5", app__py="def version():\n    return 5\n")
+    monkeypatch.setenv("GIT_CTO_SIGNING_KEY", key.private)
+    assert world.reviewed().json["round"] == 3
+    monkeypatch.delenv("GIT_CTO_SIGNING_KEY")
+    with Workspace(str(world.path), os.environ) as workspace:
+        found = replay(workspace, find_verdict(workspace, rev=None, base=None, wanted=None))
+    assert faults(found) == {}

@@ -7,6 +7,7 @@ that is used: no artifact, no setting of today. Whether the answer was right is 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,10 +16,10 @@ from msgspec.structs import replace
 from git_cto import __version__
 from git_cto.errors import CtoError
 from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
-from git_cto.gate.policy import Policy
-from git_cto.gate.refusals import last_failure
+from git_cto.gate.policy import GatePolicy, Policy
 from git_cto.gate.rounds import Standing, in_order, standing
-from git_cto.model import Change, Plan, PlanRecord, Record, Series, Target, VerdictRecord
+from git_cto.gate.trust import for_rounds
+from git_cto.model import Change, CommandOutcome, Plan, PlanRecord, Record, Series, Target, VerdictRecord
 from git_cto.repo.change import fetch_missing, identify
 from git_cto.repo.resolve import Head
 from git_cto.work.briefing import Brief, commands_for, messages
@@ -81,7 +82,7 @@ def replay(workspace: Workspace, record: Record) -> Replayed:
     change, of_change = _change(workspace, record, body)
     policy, of_policy = _policy(workspace, body)
     plan, of_plan = _plan(known, body)
-    pasts, of_past = _before(known, record, body, policy or Policy())
+    pasts, of_past = _before(workspace, known, record, policy)
     outcomes = outcomes_digest(body.results, body.commands)
     of_outcomes = _compared(body, "outcomes", body.digests.outcomes, outcomes, "they were changed")
     parts = [of_change, of_policy, of_plan, of_past, of_outcomes]
@@ -133,16 +134,30 @@ def _plan(known: Sequence[Record], body: VerdictRecord) -> tuple[Plan | None, Pa
     return found, Part("plan", "same", wanted, wanted)
 
 
-def _before(known: list[Record], record: Record, body: VerdictRecord, policy: Policy) -> tuple[list[_Past], Part]:
+def _before(
+    workspace: Workspace, known: list[Record], record: Record, policy: Policy | None
+) -> tuple[list[_Past], Part]:
     """What may have been known when it was asked, the likeliest first."""
+    body = record.body
+    assert isinstance(body, VerdictRecord)  # noqa: S101 -- what `find_verdict` returns
     series = Series(name=body.series, target=body.target)
-    pasts = [_Past(some, standing(some, series, policy.rounds)) for some in _earlier(known, record)]
+    some = [*_earlier(known, record)]
+    if policy is not None:
+        some += [counted for one in some if len(counted := _counted(workspace, body, one)) < len(one)]
+    rounds = (policy or Policy()).rounds
+    pasts = [_Past(one, standing(one, series, rounds)) for one in some]
     recorded = _place(body.round, body.supersedes)
     pasts.sort(key=lambda past: past.words != recorded)
     if body.supersedes and not any(one.id == body.supersedes for one in known):
         why = "the record before it is not in the ledger; git cto sync may bring it"
         return pasts, Part("earlier", "missing", recorded, pasts[0].words, why)
     return pasts, _compared(body, "earlier", recorded, pasts[0].words, "other records stand before it now")
+
+
+def _counted(workspace: Workspace, body: VerdictRecord, records: list[Record]) -> list[Record]:
+    """Those of the records that rounds went by, if only signed ones counted for whoever asked."""
+    at = dt.datetime.fromisoformat(body.time)
+    return for_rounds(workspace.trusting(records, _target(body), at=at), GatePolicy(trust="signed"))
 
 
 def _place(number: int, supersedes: str) -> str:
@@ -245,8 +260,8 @@ def _variants(gathered: Gathered, body: VerdictRecord, pasts: Sequence[_Past]) -
     """What a record leaves open: which records were known, and whether a failure was seen then or an earlier time."""
     for past in pasts:
         survey = replace(gathered.brief.survey, records=tuple(past.records), standing=past.standing)
-        inherited = body.commands and body.commands == last_failure(in_order(survey.about))
-        for outcomes in (body.commands, ()) if inherited else (body.commands,):
+        seen_before = body.commands and any(_observed(one) == body.commands for one in past.records)
+        for outcomes in (body.commands, ()) if seen_before else (body.commands,):
             yield dataclasses.replace(
                 gathered,
                 brief=dataclasses.replace(gathered.brief, survey=survey),
@@ -254,6 +269,10 @@ def _variants(gathered: Gathered, body: VerdictRecord, pasts: Sequence[_Past]) -
                     gathered.matter, round=body.round, prior=past.standing.open_findings, commands=outcomes
                 ),
             )
+
+
+def _observed(record: Record) -> tuple[CommandOutcome, ...]:
+    return record.body.commands if isinstance(record.body, VerdictRecord) else ()
 
 
 def _related(workspace: Workspace, record: Record, body: VerdictRecord) -> list[Record]:
