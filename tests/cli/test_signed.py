@@ -313,6 +313,17 @@ def test_a_later_unsigned_refusal_closes_nothing_but_sticks_to_the_review(team: 
     assert said.json["standing"] is True
 
 
+def test_an_unsigned_abort_of_something_else_does_not_stop_the_series_at_the_gate(team: Team) -> None:
+    abort = team.approved(verdict="abort")
+    team.world.commit("Another way", app__py=THREE)
+    team.approved(team.ben, series="branch/refs/heads/elsewhere")
+    team.open()
+    signature = Signature(sig=team.ci.sign(pre_authentication(abort.payload)))
+    with Workspace(str(team.world.path), os.environ) as workspace:
+        workspace.ledger.put(replace(abort, signatures=(signature,)), series=abort.body.series)
+    assert "Its series waits for a human" in team.closed()
+
+
 def test_an_unsigned_approval_is_no_standing_verdict(team: Team) -> None:
     team.approved()
     said = team.reviewed(team.ben)
