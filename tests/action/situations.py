@@ -23,11 +23,17 @@ _PYTHON = """\
 # The real Python, but that a new environment has the packages of the tests: there is no network to get them from.
 if [ "$*" = "-I -m venv venv" ]; then
     {python} -I -m venv --without-pip venv
-    echo '{packages}' >"$(venv/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tests.pth"
+    packages=$(venv/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    echo '{packages}' >"$packages/tests.pth"
+    {pip} || {{ mkdir "$packages/pip"; : >"$packages/pip/__init__.py"; echo '{none}' >"$packages/pip/__main__.py"; }}
 else
     exec {python} "$@"
 fi
 """
+
+
+# To see that all is there already takes the real one a second.
+_NO_PIP = 'import sys; sys.exit(0 if {"install", "--require-hashes"} <= set(sys.argv) else 9)'
 
 _NPM = """\
 #!/bin/sh
@@ -84,12 +90,14 @@ def comment(body: str, *, pull_request: bool = True) -> Json:
     return payload
 
 
-def tools(folder: Path) -> Path:
-    """A folder for the front of PATH: Python and npm as they are, but for the network."""
-    folder.mkdir(parents=True)
+def tools(folder: Path, *, pip: bool = False) -> Path:
+    """A folder for the front of PATH: Python and npm as they are, but for the network. With `pip`, pip is real."""
+    folder.mkdir(parents=True, exist_ok=True)
     agents = TOP / "node_modules/.bin"
     lock = TOP / "package-lock.json"
-    script = _PYTHON.format(python=sys.executable, packages=sysconfig.get_path("purelib"))
+    script = _PYTHON.format(
+        python=sys.executable, packages=sysconfig.get_path("purelib"), pip="true" if pip else "false", none=_NO_PIP
+    )
     _executable(folder / "python3", script)
     _executable(folder / "npm", _NPM.format(log=folder / "npm.log", lock=lock, agents=agents))
     return folder

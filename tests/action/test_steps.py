@@ -39,11 +39,11 @@ def variable(name: str) -> str:
 class Runner:
     """A runner with a folder of its own, and the action unpacked on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, pip: bool = False) -> None:
         self.action = unpacked(folder / "_actions with spaces/git-cto/v1")
         self.temp = folder / "_temp of a job"
         self.temp.mkdir()
-        self.tools = tools(folder / "tools")
+        self.tools = tools(folder / "tools", pip=pip)
 
     def run(self, event: str = "pull_request_target", payload: Json = None, **inputs: str) -> Run:
         """Runs it with these inputs; `environment` is the job's own, as JSON."""
@@ -70,13 +70,20 @@ class Runner:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Runner:
+    """A runner on which pip has nothing to do."""
     return Runner(tmp_path)
+
+
+@pytest.fixture
+def installing(tmp_path: Path) -> Runner:
+    """A runner with the real pip, which finds the packages of the tests installed already."""
+    return Runner(tmp_path, pip=True)
 
 
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Runner, Run]:
     """One run with an input of every name."""
-    made = Runner(tmp_path_factory.mktemp("runner"))
+    made = Runner(tmp_path_factory.mktemp("runner"), pip=True)
     given = {name.replace("-", "_"): f"the {name}" for name in action()["inputs"]}
     given |= {"mode": "review", "codex_version": "0.169.0", "claude_code_version": "2.1.197"}
     done = made.run(
@@ -165,25 +172,25 @@ def test_a_refusal_fails_the_job_and_its_outputs_and_its_record_are_kept(runner:
 # ---- where things happen -------------------------------------------------------------------------------------------
 
 
-def test_nothing_of_the_workspace_is_run_or_read(runner: Runner) -> None:
-    workspace = runner.temp / "workspace"
+def test_nothing_of_the_workspace_is_run_or_read(installing: Runner) -> None:
+    workspace = installing.temp / "workspace"
     workspace.mkdir()
     for name in ("python3", "npm", "node", "codex", "git-cto"):
-        (workspace / name).write_text(f"#!/bin/sh\ntouch '{runner.temp}/pwned'\n")
+        (workspace / name).write_text(f"#!/bin/sh\ntouch '{installing.temp}/pwned'\n")
         (workspace / name).chmod(0o755)
     (workspace / "git_cto").mkdir()
     for name in ("git_cto/__init__.py", "sitecustomize.py", "pip.py", "json.py", "venv.py"):
-        (workspace / name).write_text(f"open('{runner.temp}/pwned', 'w')")
+        (workspace / name).write_text(f"open('{installing.temp}/pwned', 'w')")
     (workspace / ".npmrc").write_text("ignore-scripts=false\n")
     (workspace / "pip.conf").write_text("[install]\ntarget = x\n")
-    relative = f"{runner.tools}:.:{os.environ['PATH']}"
+    relative = f"{installing.tools}:.:{os.environ['PATH']}"
     surroundings = {"PATH": relative, "PYTHONPATH": str(workspace), "PIP_TARGET": "x", "PIP_USER": "1"}
-    done = runner.run(environment=json.dumps(surroundings))
+    done = installing.run(environment=json.dumps(surroundings))
     assert done.status == "success", done.log
-    assert not (runner.temp / "pwned").exists()
-    assert Path(runner.told["cwd"]) == runner.home / "work"
-    assert not any(str(workspace) in entry for entry in runner.told["path"])
-    assert Path(npm_calls(runner.tools)[0]) == runner.home / "agents"
+    assert not (installing.temp / "pwned").exists()
+    assert Path(installing.told["cwd"]) == installing.home / "work"
+    assert not any(str(workspace) in entry for entry in installing.told["path"])
+    assert Path(npm_calls(installing.tools)[0]) == installing.home / "agents"
 
 
 def test_git_cto_is_the_actions_own_in_an_isolated_environment(reviewed: tuple[Runner, Run]) -> None:
@@ -279,10 +286,10 @@ def test_what_cannot_be_installed_is_said_and_git_cto_is_not_asked(
     assert not any(done.outputs.values())
 
 
-def test_a_lock_file_that_does_not_fit_installs_nothing(runner: Runner) -> None:
-    lock = runner.action / "requirements/action.lock"
+def test_a_lock_file_that_does_not_fit_installs_nothing(installing: Runner) -> None:
+    lock = installing.action / "requirements/action.lock"
     lock.write_text(re.sub(r"^msgspec==\S+", "msgspec==0.0.1", lock.read_text(), flags=re.MULTILINE))
-    done = runner.run(mode="gate", environment=json.dumps({"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}))
+    done = installing.run(mode="gate", environment=json.dumps({"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}))
     assert (done.status, done.step("cto")["outcome"]) == ("failure", "skipped")
     assert "msgspec==0.0.1" in done.log
 
