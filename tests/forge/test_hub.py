@@ -166,6 +166,7 @@ def test_a_body_is_cut_at_what_github_takes(github: FakeGitHub, hub: Hub, charac
 
 def test_a_body_of_exactly_what_github_takes_is_not_cut(github: FakeGitHub, hub: Hub) -> None:
     assert hub.create_comment(7, "x" * MAX_BODY).body == "x" * MAX_BODY
+    assert hub.create_comment(7, "x" * (MAX_BODY + 1)).body.endswith("GitHub takes no more)")
 
 
 def test_what_no_json_takes_is_left_out(github: FakeGitHub, hub: Hub) -> None:
@@ -411,13 +412,14 @@ def test_rulesets_tell_the_check_its_app_and_who_may_bypass(github: FakeGitHub, 
 
 
 def test_classic_protection_is_read_too(github: FakeGitHub, hub: Hub) -> None:
-    github.protect("main", (CHECK, 15368), ("tests", None), admins_too=True, approvals=1)
+    github.protect("main", (CHECK, 15368), ("tests", None), ("lint", -1), admins_too=True, approvals=1)
 
     rules = hub.rules("main")
 
     assert rules.required == (
         RequiredCheck(name=CHECK, app_id=15368, by="protection"),
         RequiredCheck(name="tests", app_id=None, by="protection"),
+        RequiredCheck(name="lint", app_id=None, by="protection"),  # -1 is any app
     )
     assert (rules.protection, rules.admins_too, rules.approvals) == (True, True, 1)
 
