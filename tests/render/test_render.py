@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -265,6 +266,17 @@ def test_what_comes_next() -> None:
     assert "\n          do it\n      git cto gate" in long
 
 
+def test_a_long_command_can_still_be_copied() -> None:
+    command = "git cto run --resume write-three-files-3f2a1c --command 'sh work.sh --now' --executor-model some-model"
+    said = checked(lambda _: next_line((command, "go on"), ("git cto gate", "it is open")))
+    first, second, why, last = said.removeprefix("Next: ").split("\n")
+    assert (why, last) == ("          go on", "      git cto gate   it is open")
+    assert shlex.split(first.removesuffix("\\") + second) == shlex.split(command)
+    assert first.endswith(" \\")
+    prose = checked(lambda _: next_line(f"{command}, or something else"))
+    assert "\\" not in prose
+
+
 def test_what_is_about_to_be_reviewed() -> None:
     assert review_head(2, 1, 38, 1, "main", 1, 5) == (
         "Reviewing 2 commits, 1 file (+38 −1) against main · round 1 of 5"
@@ -388,7 +400,9 @@ def test_any_reasons_and_steps_are_rendered_within_their_columns(
     word: str, reasons: list[str], extra: str, step: str
 ) -> None:
     checked(lambda style: gate_text(word, reasons, extra, style))
-    checked(lambda _: next_line((step, extra), step, (f"git cto start {step}", "do it")))
+    checked(lambda _: next_line((step, ""), step))
+    # What is there to be copied is broken only as a shell allows it.
+    checked(lambda _: next_line((step, extra), (f"git cto start {step}", "do it")), max(80, 24 + len(step) * 2))
     checked(lambda _: review_head(1, 2, 3, 4, step, 1, 5))
 
 

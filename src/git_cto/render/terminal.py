@@ -5,6 +5,7 @@ Every function returns text. Whatever comes from a model, a commit or a file is 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
@@ -58,10 +59,15 @@ def _led(lead: str, text: str, style: Style, colour: str = "") -> str:
 
 
 def next_line(*steps: tuple[str, str] | str) -> str:
-    """`Next: <command>   <what it does>`, one line for each step."""
+    """`Next: <command>   <what it does>`, one line for each step.
+
+    A command that does not fit is broken as a shell allows it, so that it can still be copied; a step that is a text
+    (or has no "what it does") may be more than a command, and is wrapped.
+    """
     rows = [(step, "") if isinstance(step, str) else step for step in steps]
     rows = [(printable(command), printable(why)) for command, why in rows]
-    widest = max((width(command) for command, why in rows if why), default=0)
+    fitting = [width(command) for command, why in rows if why and 9 + width(command) + width(why) <= WIDTH]
+    widest = max(fitting, default=0)
     lines = []
     for number, (command, why) in enumerate(rows):
         start = "      " if number else "Next: "
@@ -69,10 +75,28 @@ def next_line(*steps: tuple[str, str] | str) -> str:
         if why and width(beside) <= WIDTH:
             lines.append(beside)
             continue
-        lines.append(filled(start, command, 6))
+        lines.append(_continued(start, command) if why else filled(start, command, 6))
         if why:
             lines.append(wrapped(why, 10))
     return "\n".join(lines)
+
+
+_SHELL_WORD = re.compile(r"(?:'[^']*'|[^\s'])+")
+
+
+def _continued(start: str, command: str) -> str:
+    """A command on lines that end with a backslash where it goes on. A word is never broken, however wide it is."""
+    words = _SHELL_WORD.findall(command)
+    if width(start + command) <= WIDTH or " ".join(words) != command:
+        return (start + command).rstrip()
+    room = WIDTH - len(start) - 2
+    lines = [words[0]]
+    for word in words[1:]:
+        if width(lines[-1]) + 1 + width(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return start + " \\\n      ".join(lines)
 
 
 # ---- plans and tasks -----------------------------------------------------------------------------------------------
