@@ -245,4 +245,4 @@ def at_work(workspace: Workspace, run_id: str) -> AtWork | None:
     if not worktrees.busy(workspace.git, run_id):
         return None
     state = read_state(worktrees.home(workspace.git, run_id) / STATE)
-    return state or AtWork(pid=0, tokens=0, cost=0.0, doing={})
+    return state or AtWork(pid=0, tokens=0, cost=0.0, active=frozenset(), doing={})

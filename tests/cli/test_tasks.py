@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -501,8 +502,14 @@ def test_a_trunk_that_is_not_here_is_said_with_how_to_get_it(world: World) -> No
     world.git("branch", "--quiet", "-D", f"cto/{run}/trunk")
     said = world.cto("start", "t1", "--run", run)
     assert said.code == 2
-    assert f"The branch cto/{run}/trunk is not here." in said.err
-    assert "Next: git fetch" in said.err
+    assert f"The branch cto/{run}/trunk is not here: it was abandoned, or it is elsewhere." in said.err
+    hint = said.err.splitlines()[-1].removeprefix("Next: ")
+    world.git("remote", "add", "up", "nowhere")
+    trunk = f"cto/{run}/trunk"
+    assert world.cto("tasks", run, "--json").json["next"] == f"git fetch up {trunk}:{trunk}, or {hint}"
+    assert "not here" in world.cto("status", run).out
+    world.git(*shlex.split(hint)[1:])  # as it is printed
+    assert world.cto("start", "t1", "--run", run).code == 0
 
 
 # ---- interrupted

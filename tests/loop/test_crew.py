@@ -197,7 +197,8 @@ def test_a_run_that_has_taken_too_many_tokens_ends_at_a_human(loop: Loop) -> Non
     said = loop.run("--max-tokens", "1000")
     assert said.code == 5, said.text
     assert loop.results() == []
-    assert f"Next: git cto run --resume {loop.id} --max-tokens 2560" in said.out
+    assert f"Next: git cto run --resume {loop.id} " in said.out
+    assert "--max-tokens 2560" in said.out
     assert loop.resume("--max-tokens", "100000").code == 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 
 import pytest
 
-from tests.loop.world import Loop
-from tests.world import PATH_OF_SYSTEM, agents_folder
+from tests.loop.world import WORK, Loop, a_task, refusing, screen
+from tests.world import PATH_OF_SYSTEM, Said, agents_folder, finding
 
 
 @pytest.mark.parametrize("option", ["--model", "--effort", "--executor-model", "--fallback-model", "--executor-effort"])
@@ -50,3 +52,160 @@ def test_without_codex_no_task_is_paid_for_either(loop: Loop, monkeypatch: pytes
     assert said.code == 3
     assert "Codex is not installed" in said.err
     assert set(loop.states().values()) == {"ready"}
+
+
+def typed_next(loop: Loop, said: Said) -> list[str]:
+    """The words of the first command after "Next:", as a shell would read them."""
+    text = re.sub(r" \\\n +", " ", said.text.partition("Next: ")[2])
+    return shlex.split(text.split("\n")[0].split("   ")[0])
+
+
+def types(loop: Loop, said: Said) -> Said:
+    """Types what is printed after "Next:"."""
+    git, cto, *argv = typed_next(loop, said)
+    assert (git, cto) == ("git", "cto")
+    return loop.cto(*argv)
+
+
+def test_how_to_go_on_is_said_with_all_that_was_said_at_first(loop: Loop) -> None:
+    """Else a resume would have other people do it: Claude Code, say, in place of the program."""
+    options = ("--jobs", "2", "--executor-model", "some-model", "--no-verify", "--model", "gpt-5-mini")
+    said = loop.run("--max-tokens", "1000", *options)
+    assert said.code == 5
+    again = typed_next(loop, said)
+    assert again[:5] == ["git", "cto", "run", "--resume", loop.id]
+    assert again[again.index("--command") + 1] == loop.by_script[-1]
+    assert again[again.index("--max-tokens") + 1] == "2560"
+    assert {*options} <= {*again}
+    assert "--events" not in again
+    said = types(loop, said)
+    assert said.code == 0, said.text
+    assert loop.files()["t1.txt"] == "t1 first"
+    assert loop.claude.requests == []
+
+
+def test_where_a_tool_fails_the_last_thing_said_is_how_to_go_on(loop: Loop) -> None:
+    loop.does("exit 0")
+    loop.write(".git/hooks/pre-commit", "#!/bin/sh\necho not today >&2\nexit 1\n").chmod(0o755)
+    said = loop.run("--jobs", "2")
+    assert said.code == 3
+    assert f"then git cto run --resume {loop.id} --jobs 2 --executor command --command " in said.err.splitlines()[-1]
+    loop.git("switch", "--quiet", loop.trunk)
+    said = loop.resume()
+    assert said.code == 2
+    assert f"then git cto run --resume {loop.id}" in said.err.splitlines()[-1]
+
+
+def test_every_next_step_of_a_run_works_from_where_one_is(loop: Loop) -> None:
+    """With two runs and main checked out, no command knows by itself which one is meant."""
+    assert loop.cto("plan", "Another thing", "-q").code == 0
+    (other,) = loop.runs
+    assert loop.cto("plan", "Write the files", "-q").code == 0
+    (run,) = set(loop.runs) - {other}
+    for verb in (("status",), ("tasks",), ("start", "t1"), ("run", "--resume", *loop.by_script), ("finish", "-m", "x")):
+        said = loop.cto(*verb)
+        assert said.code == 2, verb
+        assert f"2 runs are open here and none is checked out ({other}, {run})." in said.err
+        named = shlex.split(said.err.splitlines()[-1].removeprefix("Next: name one: "))
+        assert (named[:3], named[-1]) == (["git", "cto", verb[0]], other)
+    for task in ("t1", "t2"):
+        loop.git("switch", "--quiet", "main")
+        assert types(loop, loop.cto("status", run)).code == 0
+        loop.write(f"{task}.txt", f"{task} first\n")
+        assert loop.cto("finish", "-m", "Written").code == 0
+    loop.git("switch", "--quiet", "main")
+    loop.review = refusing("t2")
+    reviewed = types(loop, loop.cto("tasks", run))
+    assert reviewed.code == 1, reviewed.text
+    start = shlex.split(reviewed.out.partition("Next: ")[2].split(",")[0])
+    assert loop.cto(*start[2:]).code == 0
+    loop.write("t2.txt", "t2 again\n")
+    assert loop.cto("finish", "-m", "Mended").code == 0
+    loop.git("switch", "--quiet", "main")
+    approved = types(loop, loop.cto("status", run))
+    assert approved.code == 0, approved.text
+    assert types(loop, approved).code == 0  # the gate
+    assert types(loop, loop.cto("status", run)).code == 0
+
+
+def test_what_is_merged_is_not_worked_on_again(loop: Loop) -> None:
+    assert loop.run().code == 0
+    loop.git("merge", "--quiet", "--no-ff", "--no-edit", loop.trunk)
+    said = loop.resume()
+    assert (said.code, said.err.splitlines()[0]) == (2, f"{loop.id} is merged into main: nothing is left to do.")
+    run = loop.id
+    assert types(loop, Said(0, said.text.replace(" removes", "   removes"), "")).code == 0
+    assert "it is merged into main" in loop.cto("status", run).out
+
+
+def test_a_run_that_was_abandoned_says_so_and_comes_back_as_it_was_judged(loop: Loop) -> None:
+    loop.review = refusing("t1", "t2")
+    loop.does(WORK.replace("$word", "first"))
+    assert loop.run().code == 5
+    run = loop.id
+    assert loop.cto("abandon", run).code == 0
+    said = loop.cto("run", "--resume", run, *loop.by_script)
+    assert said.code == 2
+    assert f"The branch cto/{run}/trunk is not here: it was abandoned, or it is elsewhere." in said.err
+    status = loop.cto("status", run)
+    assert "not here" in status.out
+    loop.git(*typed_next(loop, said)[1:])
+    assert "✓ t1" in loop.cto("status", run).out or "↻ t1" in loop.cto("status", run).out
+
+
+def test_an_approval_of_what_a_human_has_to_look_at_does_not_call_the_gate_open(loop: Loop) -> None:
+    loop.tasks(a_task("t1", target=".github/workflows/ci.yml"))
+    loop.does('mkdir -p .github/workflows; echo "on: push" > .github/workflows/ci.yml\n')
+    said = loop.run()
+    assert said.code == 0, said.text
+    assert "And yet the gate is closed: " in said.out
+    assert "it is open" not in said.out
+    assert typed_next(loop, said) == ["git", "switch", loop.trunk]
+    assert "git cto override" in said.out
+
+
+def test_where_there_is_a_remote_the_next_step_is_to_push_to_it(loop: Loop) -> None:
+    there = loop.path.parent / "there.git"
+    loop.git("init", "--quiet", "--bare", str(there))
+    loop.git("remote", "add", "up", str(there))
+    said = loop.run()
+    assert f"git push up {loop.trunk}" in said.out
+
+
+def test_a_change_that_another_run_was_refused_for_leads_to_a_dispute_and_not_in_a_circle(loop: Loop) -> None:
+    loop.review = refusing("t2")
+    loop.git("config", "cto.rounds.escalateAfter", "1")
+    assert loop.run().code == 5
+    (before,) = loop.runs
+    loop.cto("abandon", before)
+    said = loop.run()
+    assert said.code == 5
+    assert "This was judged before, and nothing has changed since" in said.out
+    assert typed_next(loop, said) == ["git", "cto", "review", "--head", loop.trunk, "--dispute", "TEXT"]
+    assert types(loop, said).code == 5  # the same reviewer says the same
+
+
+def test_whoever_is_asked_sees_what_is_wrong_and_so_does_who_comes_later(loop: Loop) -> None:
+    body = "This says first, and it must not."
+    loop.review = refusing("t2", findings=[finding(path="t2.txt", start_line=1, end_line=1, body=body)])
+    loop.does(WORK.replace("$word", "first"))
+    loop.git("config", "cto.rounds.escalateAfter", "1")
+    asked = "A reason to go on (empty to stop)"
+    said = loop.on_terminal("run", "Write the files", *loop.by_script, answers=[(asked, "")])
+    assert said.code == 5, said.out
+    shown = said.out.partition(asked)[0]
+    for text in ("↻ t2", "t2.txt must not say first", body):
+        assert text in shown.replace("\r\n      ", " ")
+    for later in (loop.cto("status").out, loop.resume().out):
+        assert body in " ".join(later.split())
+
+
+def test_a_question_stays_on_the_terminal_when_the_loop_goes_on(loop: Loop) -> None:
+    """Somebody has agreed to these commands: what they were is not to be drawn over."""
+    commands = ["true", "test -e t1.txt", "test -e t2.txt"]
+    loop.tasks(a_task("t1"), a_task("t2"), verification={"commands": commands, "expected": ""})
+    said = loop.on_terminal("run", "Write the files", *loop.by_script, answers=[("Let them run?", "y")])
+    assert said.code == 0, said.out
+    shown = screen(said.out)
+    assert [line for line in shown if line.strip() in commands] == [f"  {one}" for one in commands]
+    assert any(line.startswith("Let them run? [y/N]: y") for line in shown)

@@ -230,6 +230,26 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.002)
 
 
+def screen(said: str) -> list[str]:
+    """The lines that are left on a terminal after all of this, as far as the live view draws on it."""
+    lines, at, fresh = [""], 0, False
+    for piece in re.findall(r"\x1b\[[\d;?]*[a-zA-Z]|\r|\n|[^\x1b\r\n]+", said):
+        if piece == "\n":
+            at += 1
+            lines += [""] * (at + 1 - len(lines))
+        elif piece.endswith("A") and piece.startswith("\x1b"):
+            at = max(at - int(piece[2:-1] or 1), 0)
+        elif piece in {"\x1b[2K", "\x1b[K"}:
+            lines[at] = ""
+        elif piece == "\r":
+            fresh = True
+            continue
+        elif not piece.startswith("\x1b"):
+            lines[at] = piece if fresh else lines[at] + piece
+        fresh = False
+    return [line.rstrip() for line in lines]
+
+
 # ---- reviewers
 
 

@@ -40,7 +40,7 @@ def command(
         raise UsageError("A result needs a summary.", 'git cto finish -m "what was done"')
     outcome: ResultOutcome = "blocked" if blocked else "failed" if failed else "done"
     with shell.workspace() as workspace:
-        found = load_run(workspace, choose_run(workspace, run))
+        found = load_run(workspace, choose_run(workspace, run, "git cto finish -m SUMMARY --run"))
         with Repository(workspace.git) as repository:
             finished = finish(workspace, repository, found, task, summary=summary, outcome=outcome)
         steps = next_steps(load_run(workspace, found.id))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 
 if TYPE_CHECKING:
     from git_cto.cli.shell import Shell
+
+
+_OF_ONE_CALL = frozenset({"objective", "file", "resume", "base", "events"})  # a run remembers its base
+_USUAL = {"jobs": (1,), "executor": ("claude",)}
+_NAMES = {"program": "command"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,20 @@ class Options:
     idle_timeout: float | None
     events: bool
     sign: bool | None
+
+    def again(self, run: str, **instead: object) -> str:
+        """The command that goes on with a run as this one was called: the same people, with the same limits.
+
+        `instead` are options that are to be other ones.
+        """
+        words = [f"git cto run --resume {typed(run)}"]
+        for field in fields(self):
+            said = instead.get(field.name, getattr(self, field.name))
+            if field.name in _OF_ONE_CALL or said in _USUAL.get(field.name, (None, False)):
+                continue
+            name = "--" + _NAMES.get(field.name, field.name).replace("_", "-")
+            words.append(name if said is True else f"{name} {typed(str(said))}")
+        return " ".join(words)
 
     def check(self, shell: Shell) -> None:
         """Refuses what contradicts itself."""

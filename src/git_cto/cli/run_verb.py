@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,24 @@ from git_cto.agents.command import Command
 from git_cto.agents.executor import DEFAULT_TOOLS
 from git_cto.cli.asking import codex_asker, engine_option
 from git_cto.cli.run_options import Options
-from git_cto.cli.run_talk import asking, permission, told
+from git_cto.cli.run_talk import Outcome, asking, permission, told
 from git_cto.cli.shell import Shell, sign_option, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
-from git_cto.errors import CtoError, ExitCode, StoppedByUserError, disk_full
+from git_cto.errors import CtoError, StoppedByUserError, UsageError, disk_full
 from git_cto.loop import Means, loop
+from git_cto.repo.runs import trunk_ref
 from git_cto.repo.scratch import scratch
 from git_cto.work import planning
 from git_cto.work.acting import Doing, guidance
 from git_cto.work.crew import Crew
+from git_cto.work.gating import gate
 from git_cto.work.progress import Budget, Event, Progress
-from git_cto.work.runs import choose_run, load_run
+from git_cto.work.runs import choose_run, load_run, required_trunk
+from git_cto.work.setting_up import remotes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from git_cto.agents.executor import Executor
     from git_cto.loop import Ended
     from git_cto.work.asking import Asker
@@ -75,7 +81,15 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
             run_id = session.chosen()
             ended = session.looped(run_id)
         run = load_run(workspace, run_id)
-    return told(shell, options, run, ended, session.progress)
+        outcome = _outcome(workspace, run, ended)
+    return told(shell, options, run, outcome, session.progress.taken)
+
+
+def _outcome(workspace: Workspace, run: Run, ended: Ended) -> Outcome:
+    """What is said of the end beside the end itself."""
+    decision = gate(workspace, rev=trunk_ref(run.id), base=None).decision if ended.how == "approved" else None
+    found = remotes(workspace.git)
+    return Outcome(ended=ended, gate=decision, remote="origin" if "origin" in found else next(iter(found), None))
 
 
 def _look_first(workspace: Workspace, asker: Asker, executor: Executor | None) -> None:
@@ -102,7 +116,7 @@ class _Session:
         """The run to work on: the one to be resumed, or a new one from a plan."""
         options = self.options
         if options.resume is not None:
-            return choose_run(self.workspace, options.resume or None)
+            return self._resumed(options.resume)
         text = text_argument(options.objective, options.file, "the objective")
         prepared = planning.prepare(
             self.workspace, text, base=options.base, model=options.model, effort=options.effort, asker=self.asker
@@ -114,15 +128,28 @@ class _Session:
         self.progress.tell(Event(kind="planned", text=made.run, tokens=made.engine.tokens))
         return made.run
 
+    def _resumed(self, name: str) -> str:
+        """The run that is to go on."""
+        run_id = choose_run(self.workspace, name or None, "git cto run --resume")
+        run = load_run(self.workspace, run_id)
+        if run.merged and all(view.state == "done" for view in run.tasks):
+            raise UsageError(
+                f"{run_id} is merged into {run.target.name}: nothing is left to do.",
+                f"git cto abandon {run_id} removes its branches",
+                code="merged",
+            )
+        required_trunk(run)
+        return run_id
+
     def looped(self, run_id: str) -> Ended:
         """The loop. However it is stopped, what is said last is how to go on."""
-        resume = f"git cto run --resume {run_id}"
+        resume = self.options.again(run_id)
         try:
             run = load_run(self.workspace, run_id)
             with self.watch.aside():
                 means = self._means(run)
             self.watch.show(run, self.progress)
-            return loop(self.workspace, run_id, replace(means, ask_human=asking(self.shell, self.options, self.watch)))
+            return loop(self.workspace, run_id, replace(means, ask_human=self._asking(run_id)))
         except KeyboardInterrupt:
             raise StoppedByUserError("Interrupted. What was committed is kept.", resume) from None
         except SystemExit:  # TERM or HUP
@@ -136,6 +163,9 @@ class _Session:
             if full is None:
                 raise
             raise _resumable(full, resume) from error
+
+    def _asking(self, run_id: str) -> Callable[[str], str | None]:
+        return asking(self.shell, self.options, self.watch, lambda: load_run(self.workspace, run_id))
 
     def _heard(self) -> Asker:
         """Codex, with what it does shown."""
@@ -169,9 +199,12 @@ class _Session:
 
 
 def _resumable(error: CtoError, resume: str) -> CtoError:
-    """The same error; where a tool failed its hint ends with how to go on."""
-    if error.exit_code == ExitCode.INCONCLUSIVE and resume not in error.hint:
-        plain = "git cto run --resume"
-        then = f"{error.hint}\n      then {resume}" if error.hint else resume
-        error.hint = error.hint.replace(plain, resume) if plain in error.hint else then
+    """The same error, whose hint ends with how to go on; not where somebody else is at it."""
+    if error.code == "busy":
+        return error
+    plain = re.compile(r"git cto run --resume( [a-z0-9-]+)?")
+    if plain.search(error.hint):
+        error.hint = plain.sub(lambda _: resume, error.hint)
+    else:
+        error.hint = f"{error.hint}\n      then {resume}" if error.hint else resume
     return error

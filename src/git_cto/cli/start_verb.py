@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from git_cto.cli.shell import Shell, verb
-from git_cto.errors import ExitCode
+from git_cto.errors import ExitCode, typed
 
 
 @verb("start", "git cto start t1")
@@ -21,7 +21,7 @@ def command(shell: Shell, *, task: str, run: str | None) -> int:
     from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:
-        found = load_run(workspace, choose_run(workspace, run))
+        found = load_run(workspace, choose_run(workspace, run, f"git cto start {typed(task)} --run"))
         with Repository(workspace.git) as repository:
             started = start(workspace, repository, found, task)
     shell.notes(started.notes)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from git_cto.errors import typed
 from git_cto.model import VerdictRecord
 
 if TYPE_CHECKING:
     from git_cto.work.runs import Run
+
+
+_STUCK = frozenset({"fix", "blocked", "failed"})
 
 
 def hints(run: Run) -> dict[str, str]:
@@ -29,23 +33,45 @@ def next_steps(run: Run) -> list[tuple[str, str]]:
     """What to type next: the command, and what it does."""
     where = run.standing
     if where.escalated or where.aborted:
-        return [(f"git cto continue {run.id} --reason TEXT", "the loop has stopped, and a human is asked")]
+        return [(f"git cto continue {typed(run.id)} --reason TEXT", "the loop has stopped, and a human is asked")]
+    if run.trunk is None:
+        return _without_trunk(run)
     for state, command, why in (
         ("active", "git cto finish -m SUMMARY", "when {} is done"),
-        ("fix", "git cto start {}", "mend what the review found"),
-        ("ready", "git cto start {}", "do it"),
+        ("fix", f"git cto start {{}}{run.option}", "mend what the review found"),
+        ("ready", f"git cto start {{}}{run.option}", "do it"),
     ):
         task = next((view.task.id for view in run.tasks if view.state == state), None)
         if task:
             steps = [(command.format(task), why.format(task))]
             if state == "active":
-                steps.insert(0, (f"git cto start {task}", "be on its branch"))
+                steps.insert(0, (f"git cto start {task}{run.option}", "be on its branch"))
             return steps
     if run.merged:
-        return [(f"git show {run.target.name}", f"it is merged into {run.target.name}: nothing is left to do")]
+        return [_merged(run)]
     if _approved(run):
-        return [("git cto gate", "may it be merged?")]
-    return [("git cto review", "have the change judged")]
+        return [("git cto gate" + ("" if run.here else f" {run.trunk_branch}"), "may it be merged?")]
+    return [("git cto review" + ("" if run.here else f" --run {typed(run.id)}"), "have the change judged")]
+
+
+def _merged(run: Run) -> tuple[str, str]:
+    return f"git show {typed(run.target.name)}", f"it is merged into {run.target.name}: nothing is left to do"
+
+
+def _without_trunk(run: Run) -> list[tuple[str, str]]:
+    """What to type where a run was abandoned, or is elsewhere."""
+    if run.merged:
+        return [_merged(run)]
+    return [
+        (run.way_back, ""),
+        (f"git cto show {run.id}", "its plan"),
+    ]
+
+
+def needs(run: Run) -> list[tuple[str, str]]:
+    """The tasks that somebody has to look at, and why."""
+    found = hints(run)
+    return [(view.task.id, found[view.task.id].removeprefix("→ ")) for view in run.tasks if view.state in _STUCK]
 
 
 def _approved(run: Run) -> bool:

@@ -21,7 +21,7 @@ def command(shell: Shell, *, run: str | None) -> int:
     from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:
-        found = load_run(workspace, choose_run(workspace, run))
+        found = load_run(workspace, choose_run(workspace, run, "git cto tasks"))
     steps = next_steps(found)
     shell.document(tasks_document(found, steps[0][0]))
     states = {view.task.id: view.state for view in found.tasks}

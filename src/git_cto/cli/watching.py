@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut
+from git_cto.render.lines import WIDTH, cut, filled
 from git_cto.render.run import STATES
-from git_cto.render.words import elapsed, tokens_words
+from git_cto.render.words import counted, elapsed, tokens_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -84,14 +84,15 @@ class _Lines(_Silent):
     def __call__(self, event: Event) -> None:
         words = _words(event)
         if words:
-            click.echo(f"{elapsed(time.monotonic() - self._began)}  {words}", err=True)
+            click.echo(filled(f"{elapsed(time.monotonic() - self._began)}  ", words, 6), err=True)
 
     def show(self, run: Run, progress: Progress) -> None:  # noqa: ARG002 -- the shape of a `Watcher`
-        click.echo(f"Run {run.id} · {len(run.tasks)} tasks · for {printable(run.target.name)}", err=True)
+        said = f"{counted(len(run.tasks), 'task')} · from {run.plan_record.start[:7]} · for {run.target.name}"
+        click.echo(filled(f"Run {run.id} · ", said, 4), err=True)
 
 
 def _words(event: Event) -> str:
-    text = printable(event.text)[:160]
+    text = printable(event.text)[: 600 if event.kind == "note" else 160]
     tokens = f" · {tokens_words(event.tokens)}" if event.tokens else ""
     return {
         "planning": f"planning · Codex {text}",
@@ -140,13 +141,19 @@ class _View:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
+        self._start()
+        try:
+            yield
+        finally:
+            self._live.stop()
+
+    def _start(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
         console = Console(stderr=True)
         self._live = Live(get_renderable=self.rendered, console=console, transient=True, refresh_per_second=6)
-        with self._live:
-            yield
+        self._live.start()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -154,7 +161,7 @@ class _View:
         try:
             yield
         finally:
-            self._live.start()
+            self._start()  # anew: the old one would draw over as many lines as it had before
 
     def show(self, run: Run, progress: Progress) -> None:
         self.title = f"Run {run.id} · for {printable(run.target.name)}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.model import VerdictRecord
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, wrapped
+from git_cto.render.lines import WIDTH, cut, filled, wrapped
 from git_cto.render.words import counted, tokens_words
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ STATES = {
     "failed": "✗",
     "fix": "↻",
 }
+_LONGEST_WHY = 600  # columns
 _ENDINGS = {
     "approved": ("✓ approved", "green"),
     "aborted": ("■ aborted", "red"),
@@ -51,7 +52,8 @@ def taken_text(taken: Iterable[tuple[str, str, int, str, int, float]]) -> str:
     lines = []
     for phase, task, number, agent, tokens, cost in rows:
         money = f"${cost:.2f}" if cost else ""
-        what = f"  {phase:<6}  {cut(task, widest):<{widest}}  round {number}  {tokens_words(tokens):>13}  {money:>6}"
+        words = tokens_words(tokens) if tokens else ""  # not every executor says
+        what = f"  {phase:<6}  {cut(task, widest):<{widest}}  round {number}  {words:>13}  {money:>6}"
         lines.append(cut(f"{what}  {printable(agent)}", WIDTH).rstrip())
     total, dollars = sum(row[4] for row in rows), sum(row[5] for row in rows)
     lines.append(f"Taken: {tokens_words(total)}" + (f", ${dollars:.2f} as the executor says" if dollars else ""))
@@ -79,7 +81,12 @@ def standing_text(run: str, target: str, state: str, latest: Record | None, styl
     return "\n".join(lines)
 
 
-def now_text(number: int, tokens: int, cost: float, now: str) -> str:
-    """The round that is next or under way, what the run has taken, and what is being done beside its tasks."""
+def now_text(rounds: str, tokens: int, cost: float, now: str) -> str:
+    """The rounds, what the run has taken, and what is being done beside its tasks."""
     money = f" · ${cost:.2f}" if cost else ""
-    return cut(f"  round {number} · {tokens_words(tokens)}{money}" + (f" · {printable(now)}" if now else ""), WIDTH)
+    return cut(f"  {rounds} · {tokens_words(tokens)}{money}" + (f" · {printable(now)}" if now else ""), WIDTH)
+
+
+def needs_text(tasks: Iterable[tuple[str, str]]) -> list[str]:
+    """Tasks that somebody has to look at, and why: a line or more for each."""
+    return [filled(f"  {task}  ", cut(printable(why), _LONGEST_WHY), 4 + len(task)) for task, why in tasks]

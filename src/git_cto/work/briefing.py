@@ -17,7 +17,7 @@ from git_cto.model import (
 from git_cto.redaction import redacted, secret_values
 from git_cto.repo.change import conflicts, fetch_missing
 from git_cto.repo.git import changed_paths
-from git_cto.repo.runs import results
+from git_cto.repo.runs import results, runs
 from git_cto.work.runs import current_plan
 from git_cto.work.surveying import latest_plan
 
@@ -35,6 +35,7 @@ class Brief:
     """A change that is ready to be reviewed, except for the verification: who did what, under which plan.
 
     `claim` is what whoever asks says of the whole, `messages` what the commits say where policy has that sent.
+    `checked_out` is whether its head is, `here` whether a branch of its run is: what to type next depends on it.
     """
 
     survey: Survey
@@ -45,6 +46,8 @@ class Brief:
     dispute: str
     uncommitted: tuple[str, ...]
     messages: str = ""
+    checked_out: bool = True
+    here: bool = True
 
 
 def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) -> Brief:
@@ -53,6 +56,8 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
     uncommitted = tuple(changed_paths(workspace.git))
     if not change.files:
         hint = "git commit your work first" if uncommitted else "commit something, or name another --base"
+        if runs(workspace.git) and not found.run:
+            hint += ", or a run with --run"
         raise UsageError(f"{found.head.name} changes nothing compared with {target.name}.", hint, code="empty_change")
     fetch_missing(workspace.git, workspace.lens, change, target.commit)
     if change.base != target.commit:
@@ -74,6 +79,7 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
     elif found.run:
         raise _no_plan(found, found.run)
     hidden = secret_values(workspace.environ)  # the model, the artifacts and a dry run get what is said here
+    alone = workspace.place.worktree is None  # nothing is checked out, and nobody types there
     return Brief(
         survey=found,
         plan=plan,
@@ -83,6 +89,8 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
         dispute=_text(dispute, hidden),
         uncommitted=uncommitted,
         messages=messages(workspace, found) if plan is None else "",
+        checked_out=alone or workspace.git.commit_of("HEAD") == found.head.commit,
+        here=alone or found.run is None or workspace.current_run() == found.run,
     )
 
 

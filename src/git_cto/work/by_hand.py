@@ -42,4 +42,5 @@ def _branches(workspace: Workspace, run: Run) -> tuple[dict[str, str], str | Non
 def _words(run: Run, task: str) -> str:
     view = run.task(task)
     said = f" ({view.feedback})" if view.feedback else ""
-    return f"{view.task.description}{said}: git cto start {task}, do it, git cto finish -m SUMMARY"
+    do = f"git cto start {task}{run.option}, do it, git cto finish -m SUMMARY"
+    return f"waits for you: {do} · {view.task.description}{said}"

@@ -22,7 +22,7 @@ from git_cto.repo.runs import results, task_ref, trunk_ref
 from git_cto.work.doing import Doing, Hints, Result, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
 from git_cto.work.progress import Budget, Progress
-from git_cto.work.runs import Run, TaskView, was_judged
+from git_cto.work.runs import Run, TaskView, required_trunk, was_judged
 
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
@@ -62,9 +62,7 @@ def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed:
     todo = _todo(workspace, run, again, resumed=resumed)
     if not todo:
         return 0
-    if run.trunk is None:
-        raise UsageError(f"The branch cto/{run.id}/trunk is not here.", f"git fetch origin cto/{run.id}/trunk")
-    shift = _Shift(workspace, run, crew, todo, run.trunk, again or _said_by_human(run))
+    shift = _Shift(workspace, run, crew, todo, required_trunk(run), again or _said_by_human(run))
     pool = ThreadPoolExecutor(max_workers=crew.jobs, thread_name_prefix="task")
     try:
         shift.work(pool)

@@ -13,6 +13,7 @@ from git_cto.errors import UsageError, typed
 from git_cto.model import TRUNK
 from git_cto.repo.change import conflicts
 from git_cto.repo.runs import run_and_task, task_ref, trunk_ref
+from git_cto.work.runs import required_trunk
 
 if TYPE_CHECKING:
     from git_cto.model import ResultOutcome
@@ -44,10 +45,10 @@ class Finished:
 def start(workspace: Workspace, repository: Repository, run: Run, task_id: str) -> Started:
     """Checks out the task's branch: a new one at trunk, or the old one, moved up to trunk where it was merged."""
     view = run.task(task_id)
-    trunk = _trunk(run)
+    trunk = required_trunk(run)
     if view.waits_for:
         waits = ", ".join(view.waits_for)
-        raise UsageError(f"{task_id} waits for {waits}.", f"git cto start {view.waits_for[0]}")
+        raise UsageError(f"{task_id} waits for {waits}.", f"git cto start {view.waits_for[0]}{run.option}")
     ref = task_ref(run.id, task_id)
     _refuse_busy(repository, ref)
     dirty = repository.changed_paths()
@@ -90,7 +91,7 @@ def finish(
     ref = _branch_of(repository, run, task_id)
     task_id = ref.rsplit("/", 1)[-1]
     view = run.task(task_id)
-    trunk = _trunk(run)
+    trunk = required_trunk(run)
     pending = _check_merges(workspace, repository, run, trunk)
     _refuse_overwriting(repository, pending, trunk)
     notes = _oddities(workspace, repository, view, trunk)
@@ -99,15 +100,6 @@ def finish(
         repository.switch(trunk_ref(run.id))
         merge = repository.merge(ref, f"Merge {task_id} into {TRUNK} of {run.id}")
     return Finished(task_id, outcome, result, merge, notes)
-
-
-def _trunk(run: Run) -> str:
-    if run.trunk is None:
-        raise UsageError(
-            f"The branch cto/{run.id}/{TRUNK} is not here.",
-            f"git fetch, then git branch cto/{run.id}/{TRUNK} origin/cto/{run.id}/{TRUNK}",
-        )
-    return run.trunk
 
 
 def _refuse_busy(repository: Repository, ref: str) -> None:
@@ -154,7 +146,8 @@ def _branch_of(repository: Repository, run: Run, task_id: str | None) -> str:
     ref = task_ref(run.id, task_id)
     if current != ref:
         raise UsageError(
-            f"{task_id} lives on cto/{run.id}/{task_id}, which is not checked out.", f"git cto start {task_id}"
+            f"{task_id} lives on cto/{run.id}/{task_id}, which is not checked out.",
+            f"git cto start {task_id}{run.option}",
         )
     return ref
 

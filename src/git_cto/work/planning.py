@@ -74,7 +74,7 @@ def prepare(
     """Everything that can fail before a model is asked. Raises `UsageError`."""
     objective = objective.strip()
     if not objective:
-        raise UsageError("The objective is empty.", 'git cto plan "what should be reached"')
+        raise UsageError("The objective is empty.", 'say what should be reached, e.g. "Add a health check at /health"')
     if len(objective) > LARGEST_OBJECTIVE:
         raise UsageError(
             f"The objective has {len(objective):,} characters; {LARGEST_OBJECTIVE:,} at most.", "shorten it"

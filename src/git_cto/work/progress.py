@@ -89,7 +89,7 @@ class Progress:
     def tell(self, event: Event) -> None:
         """Passes an event on, and notes it for `git cto status`."""
         with self._lock:
-            self._now[event.task or "run"] = {"kind": event.kind, "text": event.text[:200], "at": time.time()}
+            self._now[event.task] = {"kind": event.kind, "text": event.text[:200], "at": time.time()}
             self._save()
             self.watch(event)
 
@@ -152,19 +152,34 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class AtWork:
-    """What a loop in another terminal is doing: its process, what it took so far, and per task what it does now."""
+    """What a loop in another terminal is doing: its process, what it took so far, and what is being done.
+
+    `active` are the tasks that are under way, `doing` says what is done for a task ("" stands for the whole run).
+    """
 
     pid: int
     tokens: int
     cost: float
+    active: frozenset[str]
     doing: Mapping[str, str]
+
+
+_UNDER_WAY = frozenset({"started", "doing"})
+# What each kind of event means a while later; of all others the text says it.
+_NOW = {"planned": "", "started": "starting", "ended": "", "merged": "", "reviewing": "reviewing · Codex {}"}
 
 
 def read_state(path: Path) -> AtWork | None:
     """The state that a loop left at `path`; None where there is none that can be read."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        doing = {str(task): str(one["text"] or one["kind"]) for task, one in said["now"].items()}
-        return AtWork(pid=int(said["pid"]), tokens=int(said["tokens"]), cost=float(said["cost"]), doing=doing)
+        now = {str(task): (str(one["kind"]), str(one["text"])) for task, one in said["now"].items()}
+        return AtWork(
+            pid=int(said["pid"]),
+            tokens=int(said["tokens"]),
+            cost=float(said["cost"]),
+            active=frozenset(task for task, (kind, _) in now.items() if task and kind in _UNDER_WAY),
+            doing={task: _NOW.get(kind, "{}").format(text) for task, (kind, text) in now.items()},
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

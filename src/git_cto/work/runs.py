@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.gate.rule import BARRING
 from git_cto.gate.trust import for_rounds
-from git_cto.model import Plan, PlanRecord, Target, Task, TaskResult, VerdictRecord
+from git_cto.model import TRUNK, Plan, PlanRecord, Target, Task, TaskResult, VerdictRecord
 from git_cto.repo.runs import PREFIX, check_run_id, results, run_and_task, runs, trunk_ref
 from git_cto.work.surveying import latest_plan
 from git_cto.work.workspace import run_series
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from git_cto.gate.policy import Policy
     from git_cto.model import Record
     from git_cto.work.workspace import Workspace
@@ -38,7 +41,11 @@ class TaskView:
 
 @dataclass(frozen=True)
 class Run:
-    """A run. `trunk` is the commit its trunk stands at, None where the branch is not here."""
+    """A run. `trunk` is the commit its trunk stands at, None where the branch is not here (or was abandoned).
+
+    `here` is whether one of its branches is checked out, `alone` whether no other run is here: that decides what has to
+    be typed. `way_back` is what brings trunk here where it is not.
+    """
 
     id: str
     record: Record
@@ -50,6 +57,19 @@ class Run:
     standing: Standing
     records: tuple[Record, ...]
     merged: bool  # everything of trunk is in the target
+    here: bool
+    alone: bool
+    way_back: str
+
+    @property
+    def option(self) -> str:
+        """The option that says which run is meant, where a command would not know."""
+        return "" if self.here or self.alone else f" --run {typed(self.id)}"
+
+    @property
+    def trunk_branch(self) -> str:
+        """The name of trunk, as it is typed."""
+        return typed(f"cto/{self.id}/{TRUNK}")
 
     def task(self, task_id: str) -> TaskView:
         """The task with this id; raises `UsageError` where the plan has none."""
@@ -59,14 +79,22 @@ class Run:
             raise UsageError(f"Run {self.id} has no task {task_id!r} (it has {known}).", f"git cto tasks {self.id}")
         return found
 
+    def at_work_on(self, tasks: Collection[str]) -> Run:
+        """The same run while somebody is at work on these tasks."""
+        views = [dataclasses.replace(view, state="active") if view.task.id in tasks else view for view in self.tasks]
+        return dataclasses.replace(self, tasks=tuple(views))
+
     @property
     def results(self) -> tuple[TaskResult, ...]:
         """The results so far, in the plan's order."""
         return tuple(view.result for view in self.tasks if view.result)
 
 
-def choose_run(workspace: Workspace, name: str | None) -> str:
-    """The run that is meant: `name`, else the one of the branch that is checked out, else the only one that is open."""
+def choose_run(workspace: Workspace, name: str | None, command: str) -> str:
+    """The run that is meant: `name`, else the one of the branch that is checked out, else the only one that is open.
+
+    `command` is what to type, up to where the run is named.
+    """
     if name:
         return check_run_id(name)
     current = workspace.current_run()
@@ -78,11 +106,10 @@ def choose_run(workspace: Workspace, name: str | None) -> str:
     candidates = [run for run, trunk in sorted(found.items()) if len(found) == 1 or _is_open(workspace, run, trunk)]
     if len(candidates) == 1:
         return candidates[0]
-    some = ", ".join((candidates or sorted(found))[:5])
-    raise UsageError(
-        f"{len(candidates)} runs are open here and none is checked out ({some}).",
-        "name one (--run RUN), or git switch to one of its branches",
-    )
+    listed = (candidates or sorted(found))[:5]
+    which = f"{len(candidates)} runs are open here and none is checked out"
+    message = f"{which if candidates else 'All runs here are merged'} ({', '.join(listed)})."
+    raise UsageError(message, f"name one: {command} {listed[0]}")
 
 
 def trunk_here(workspace: Workspace, run: str) -> str:
@@ -91,10 +118,30 @@ def trunk_here(workspace: Workspace, run: str) -> str:
     if workspace.git.read_ref(ref) is None:
         known = ", ".join(sorted(runs(workspace.git))[:5])
         raise UsageError(
-            f"There is no run {run!r} here" + (f" (runs here: {known})." if known else "."),
-            f"git fetch, then git branch cto/{run}/trunk origin/cto/{run}/trunk, if it is elsewhere",
+            f"There is no run {run!r} here" + (f" (runs here: {known})." if known else "."), way_back(workspace, run)
         )
     return ref
+
+
+def way_back(workspace: Workspace, run: str, last: str | None = None) -> str:
+    """What brings a trunk here that is not. `last` is where it is known to have stood, if that commit is here."""
+    from git_cto.work.setting_up import remotes  # noqa: PLC0415 -- start-up: only where something is missing
+
+    trunk, found = typed(f"cto/{run}/{TRUNK}"), remotes(workspace.git)
+    ways = [f"git fetch {typed('origin' if 'origin' in found else found[0])} {trunk}:{trunk}"] if found else []
+    ways += [f"git branch {trunk} {last[:12]}"] if last else []
+    return ", or ".join(ways) or "git cto log --all"
+
+
+def required_trunk(run: Run) -> str:
+    """The commit that a run's trunk stands at; raises `UsageError` where the branch is not here."""
+    if run.trunk is None:
+        raise UsageError(
+            f"The branch cto/{run.id}/{TRUNK} is not here: it was abandoned, or it is elsewhere.",
+            run.way_back,
+            code="no_trunk",
+        )
+    return run.trunk
 
 
 def _is_open(workspace: Workspace, run: str, trunk: str) -> bool:
@@ -129,7 +176,9 @@ def load_run(workspace: Workspace, run_id: str) -> Run:
     trunk = workspace.git.read_ref(trunk_ref(run_id))
     where = standing(for_rounds(records, policy.gate), run_series(run_id, target.ref), policy.rounds)
     body = replace(body, plan=current_plan(body.plan, where))
-    found = results(workspace.lens, body.start, trunk, run_id) if trunk else {}
+    others = runs(workspace.git).keys() - {run_id}
+    last = trunk or _still_here(workspace, where)
+    found = results(workspace.lens, body.start, last, run_id) if last else {}
     return Run(
         id=run_id,
         record=record,
@@ -140,8 +189,16 @@ def load_run(workspace: Workspace, run_id: str) -> Run:
         tasks=_views(workspace, run_id, body, found, where, trunk),
         standing=where,
         records=tuple(records),
-        merged=trunk is not None and trunk != body.start and workspace.git.is_ancestor(trunk, target.commit),
+        merged=last is not None and last != body.start and workspace.git.is_ancestor(last, target.commit),
+        here=workspace.current_run() == run_id,
+        alone=not others,
+        way_back="" if trunk else way_back(workspace, run_id, last or workspace.git.commit_of(body.start)),
     )
+
+
+def _still_here(workspace: Workspace, where: Standing) -> str | None:
+    """Where the last verdict saw the trunk of a run whose branches were removed, if that commit is here."""
+    return workspace.git.commit_of(where.latest.subject.head) if where.latest else None
 
 
 def _judge(workspace: Workspace, record: Record) -> tuple[Target, Policy]:

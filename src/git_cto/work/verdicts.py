@@ -129,14 +129,17 @@ def next_step(done: Reviewed) -> str:
     run = f" {typed(found.run)}" if found.run else ""
     if done.verdict.verdict == "approve":
         touched = ", ".join(done.verdict.control_paths[:2])
-        return f"git cto override --reason TEXT (it changes {touched})" if touched else f"git cto gate{_base(found)}"
+        if touched:
+            return f"git cto override{_head(done)} --reason TEXT (it changes {touched})"
+        return f"git cto gate{_head(done)}{_base(found)}"
     if done.after.escalated or done.after.aborted:
-        return f"git cto continue{run} --reason TEXT, or git cto override --reason TEXT"
+        return f"git cto continue{run} --reason TEXT, or git cto override{_head(done)} --reason TEXT"
     beyond = way_out(done.verdict, found.policy)
     if beyond:
         return beyond
     if done.brief.plan is not None:
-        return f"git cto start {_first_to_do(done)}, fix it, git cto finish -m SUMMARY, then git cto review"
+        which = "" if done.brief.here else f" --run {typed(found.run or '')}"
+        return f"git cto start {_first_to_do(done)}{which}, fix it, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"
 
 
@@ -149,6 +152,11 @@ def _first_to_do(done: Reviewed) -> str:
     to_do = [task.id for task in tasks if task.id not in finished or task.id in asked]
     ready = [task.id for task in tasks if task.id in to_do and finished.issuperset(task.depends_on)]
     return (ready or to_do or [tasks[-1].id])[0]
+
+
+def _head(done: Reviewed) -> str:
+    """The argument that names the change again, where it is not what is checked out."""
+    return "" if done.brief.checked_out else f" {typed(done.brief.survey.head.name)}"
 
 
 def _base(found: Survey) -> str:
