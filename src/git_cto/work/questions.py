@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from git_cto.repo.patch import Shown, View
 
 
+_MARKER = 32  # hex digits
+
+
 @dataclass(frozen=True)
 class Fence:
     """Marks blocks of data with a marker that nobody who wrote the data could foresee."""
@@ -49,12 +52,17 @@ class ReviewMatter:
     dispute: str
 
 
+def is_marker(text: str) -> bool:
+    """Whether a text has the form of a marker."""
+    return len(text) == _MARKER and set(text) <= set("0123456789abcdef")
+
+
 def _fence(question: Callable[[Fence], str]) -> Fence:
     """A fence whose random marker occurs nowhere in the data of a question."""
     unmarked = question(Fence(""))
-    marker = secrets.token_hex(16)
+    marker = secrets.token_hex(_MARKER // 2)
     while marker in unmarked:
-        marker = secrets.token_hex(16)
+        marker = secrets.token_hex(_MARKER // 2)
     return Fence(marker)
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from git_cto import __version__
 from git_cto.errors import CtoError
 from git_cto.gate.digests import outcomes_digest, plan_digest, text_digest
-from git_cto.gate.policy import GatePolicy, Policy
+from git_cto.gate.policy import LARGEST_REQUEST, GatePolicy, Policy
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.gate.trust import for_rounds
 from git_cto.model import Change, CommandOutcome, Plan, PlanRecord, Record, Series, Target, VerdictRecord
@@ -24,7 +24,7 @@ from git_cto.repo.change import fetch_missing, identify
 from git_cto.repo.resolve import Head
 from git_cto.work.briefing import Brief, commands_for, messages
 from git_cto.work.composing import Gathered, ReviewQuestion, gather, rests_on, worded
-from git_cto.work.questions import Fence
+from git_cto.work.questions import Fence, is_marker, review_prompt
 from git_cto.work.surveying import Survey
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def replay(workspace: Workspace, record: Record) -> Replayed:
     if change is not None and policy is not None and of_plan.state == "same":
         try:
             gathered = gather(workspace, _brief(workspace, body, change, policy, plan, pasts[0]), body.commands)
-            parts.append(_view(body, gathered))
             question = _question(body, _variants(gathered, body, pasts))
+            parts.append(_view(body, gathered))
         except CtoError as error:
             parts.append(Part("view", "missing", body.coverage.digest, "", error.message))
     parts += _words(workspace, body, question, parts)
@@ -121,8 +121,8 @@ def _policy(workspace: Workspace, body: VerdictRecord) -> tuple[Policy | None, P
         return None, Part("policy", "missing", body.digests.policy, "", error.message)
     why = f"another policy is at {body.target_commit[:7]}"
     part = _compared(body, "policy", body.digests.policy, found.digest, why)
-    coverage = replace(found.coverage, max_bytes=body.coverage.budget or found.coverage.max_bytes)
-    return replace(found, coverage=coverage), part
+    budget = body.coverage.budget if 0 < body.coverage.budget <= LARGEST_REQUEST else found.coverage.max_bytes
+    return replace(found, coverage=replace(found.coverage, max_bytes=budget)), part
 
 
 def _plan(known: Sequence[Record], body: VerdictRecord) -> tuple[Plan | None, Part]:
@@ -181,6 +181,11 @@ def _words(
 ) -> Iterator[Part]:
     """Instructions, schema and prompt: what reached the engine, word by word."""
     recorded = body.digests
+    if question is None and not any(part.state == "missing" for part in parts):
+        yield Part(
+            "prompt", "different", recorded.prompt, "", "the marker that fenced its data is none, or known to it"
+        )
+        return
     if question is None:
         absent = ", ".join(part.name for part in parts if part.state == "missing")
         yield Part("prompt", "missing", recorded.prompt, "", f"it cannot be put together without: {absent}")
@@ -243,16 +248,20 @@ def _brief(
     )
 
 
-def _question(body: VerdictRecord, choices: Iterator[Gathered]) -> ReviewQuestion:
-    """The question with the recorded digest, where there is one, else the likeliest."""
+def _question(body: VerdictRecord, choices: Iterator[Gathered]) -> ReviewQuestion | None:
+    """The question with the recorded digest, where there is one, else the likeliest.
+
+    None where the data could end its own fence: so nobody asked, but whoever forges a record may want it asked.
+    """
     engine = body.engine
     likeliest: ReviewQuestion | None = None
     for one in choices:
+        if not is_marker(body.marker) or body.marker in review_prompt(one.matter, Fence("")):
+            return None
         question = worded(one, Fence(body.marker), model=engine.model, effort=engine.effort)
         if text_digest(question.question.prompt) == body.digests.prompt:
             return question
         likeliest = likeliest or question
-    assert likeliest is not None  # noqa: S101 -- there is always a past
     return likeliest
 
 
