@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+import time
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -202,6 +204,23 @@ def test_what_anybody_may_add_costs_a_bounded_number_of_checks(ada: Key) -> None
     assert judged(record, ada.line(), most=7).trusted
     found = judged(record, ada.line(), most=6)
     assert found.doubt == "there are too many signatures to check them all"
+
+
+def test_thousands_of_forged_signatures_take_no_long_time_and_no_memory(ada: Key) -> None:
+    good = signature(ada).sig
+    forged = tuple(Signature(sig=good[:-2] + number.to_bytes(2, "big")) for number in range(16))
+    payload = PLAIN.payload + b" " * 40_000
+    records = [replace(PLAIN, id=str(number), payload=payload, signatures=forged) for number in range(1_000)]
+    others = "".join(f"user{number} {OURS} {ada.public[:-6]}{number:06d}\n" for number in range(5_000))
+    signers = read_signers((others + ada.line()).encode(), None)
+    began = time.perf_counter()
+    tracemalloc.start()
+    found = trusted(records, signers, AT, os.environ)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not any(one.trusted for one in found)
+    assert time.perf_counter() - began < 30
+    assert peak < 64 << 20
 
 
 def test_the_first_records_are_checked_first(ada: Key) -> None:

@@ -36,9 +36,20 @@ def pre_authentication(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> byte
 class _Candidate(Struct, frozen=True):
     """A signature that may be good: by a key that a line allows, which is not revoked and has not expired."""
 
-    record: str
+    record: Record
     line: Allowed
-    check: Check
+    signature: Signature
+
+    def check(self, revoked: bytes | None) -> Check:
+        """What ssh-keygen is asked; put together only then, since there may be many that nobody gets to."""
+        return Check(
+            allowed=self.line.line,
+            principal=self.line.principals[0],
+            namespace=NAMESPACE,
+            signature=armoured(self.signature.sig),
+            message=pre_authentication(self.record.payload),
+            revoked=revoked,
+        )
 
 
 # Why a signature does not count, as short words that stay the same; the one that came closest says it best.
@@ -86,25 +97,28 @@ def weighed(
     """As `trusted`, with the reason as a word that programs can go by."""
     doubts: dict[str, list[_Doubt]] = {record.id: [] for record in records}
     queues: list[list[_Candidate]] = []
+    lines: dict[bytes, list[Allowed]] = {}
+    for line in signers.allowed:
+        lines.setdefault(line.key, []).append(line)
     for record in records:
-        queues += _candidates(record, signers, at, doubts[record.id])
+        queues += _candidates(record, signers, lines, at, doubts[record.id])
     good: dict[str, list[Signer]] = {record.id: [] for record in records}
     left = most
     while queues:
         asked, queues = queues[:left], queues[left:]
         if not asked:
             for queue in queues:
-                doubts[queue[0].record].append(_Doubt("too-many", "there are too many signatures to check them all"))
+                doubts[queue[0].record.id].append(_Doubt("too-many", "there are too many signatures to check them all"))
             break
         left -= len(asked)
         again = []
-        checked = check_all([queue[0].check for queue in asked], at, environ)
+        checked = check_all([queue[0].check(signers.revoked) for queue in asked], at, environ)
         for queue, one in zip(asked, checked, strict=True):
             first, rest = queue[0], queue[1:]
             if one.good:
-                good[first.record].append(_signer(first.line, signers))
+                good[first.record.id].append(_signer(first.line, signers))
             else:
-                doubts[first.record].append(_failed(first, one, signers, environ))
+                doubts[first.record.id].append(_failed(first, one, signers, environ))
                 again += [rest] if rest else []
         queues += again
     return [_weighed(one, tuple(good[one.id]), doubts[one.id]) for one in records]
@@ -117,27 +131,23 @@ def _weighed(record: Record, signers: tuple[Signer, ...], doubts: Sequence[_Doub
     return Weighed(replace(record, signers=(), doubt=nearest.words), nearest.reason)
 
 
-def _candidates(record: Record, signers: Signers, at: str, doubts: list[_Doubt]) -> list[list[_Candidate]]:
+def _candidates(
+    record: Record, signers: Signers, lines: Mapping[bytes, Sequence[Allowed]], at: str, doubts: list[_Doubt]
+) -> list[list[_Candidate]]:
     """What has to be checked, by key: of several signatures by one key the first good one is enough."""
     by_key: dict[bytes, list[_Candidate]] = {}
     for signature in record.signatures:
-        found = _looked_up(signature, signers, at)
+        found = _looked_up(signature, signers, lines, at)
         if isinstance(found, _Doubt):
             doubts.append(found)
             continue
-        check = Check(
-            allowed=found.line,
-            principal=found.principals[0],
-            namespace=NAMESPACE,
-            signature=armoured(signature.sig),
-            message=pre_authentication(record.payload),
-            revoked=signers.revoked,
-        )
-        by_key.setdefault(found.key, []).append(_Candidate(record.id, found, check))
+        by_key.setdefault(found.key, []).append(_Candidate(record, found, signature))
     return list(by_key.values())
 
 
-def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | _Doubt:
+def _looked_up(
+    signature: Signature, signers: Signers, lines: Mapping[bytes, Sequence[Allowed]], at: str
+) -> Allowed | _Doubt:
     """The line that allows a signature's key, or why none does. No process is started for that."""
     try:
         said = read_signature(signature.sig)
@@ -149,13 +159,13 @@ def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | _Do
         )
     if signers.fault:
         return _Doubt("list", signers.fault.rstrip("."))
-    lines = signers.lines(said.public_key)
-    if not lines:
+    of_key = lines.get(said.public_key)
+    if not of_key:
         return _Doubt("unlisted", _unlisted(said.public_key, signers))
     if said.public_key in signers.revoked_keys:
-        return _Doubt("revoked", f"the key of {lines[0].principals[0]} was revoked")
-    valid = [line for line in lines if not line.doubt(at)]
-    return valid[0] if valid else _Doubt("not-now", lines[0].doubt(at))
+        return _Doubt("revoked", f"the key of {of_key[0].principals[0]} was revoked")
+    valid = [line for line in of_key if not line.doubt(at)]
+    return valid[0] if valid else _Doubt("not-now", of_key[0].doubt(at))
 
 
 def _unlisted(key: bytes, signers: Signers) -> str:
