@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from git_cto.model import (
+    Actor,
     CommandOutcome,
     CriterionReview,
     FileCoverage,
@@ -20,7 +21,7 @@ from git_cto.model import (
     Verdict,
 )
 from git_cto.render.comment import Place, PullState
-from tests.gate.values import CODEX, a_verdict, an_override, record, seen
+from tests.gate.values import CI, CODEX, a_verdict, an_override, record, seen
 
 HEAD, EARLIER, NEWER = "9f8e7d6" + "5" * 33, "1a2b3c4" + "6" * 33, "7e57ab1" + "e" * 33
 PLACE = Place(
@@ -216,15 +217,20 @@ def worst(said: str, many: int = 3) -> PullState:
         review=review,
         model_verdict="approve",
         downgrades=(said,) * 3,
-        coverage=seen(0, *((said, "listed") for _ in range(many))),
+        coverage=replace(
+            seen(many), partly=(FileCoverage(path=said, status="listed", reason=said),) * many, listed=many
+        ),
+        engine=replace(CODEX, engine=said, version=said, model=said, effort=said),
         commands=(CommandOutcome(command=said, exit_code=1),) * many,
     )
+    latest = replace(latest, signers=(replace(CI, principal=said),))
     return judged(
         "escalated",
         "revise",
         plan=replace(PLAN, objective=said, tasks=tasks),
         verdict=latest,
         verdicts=(latest,) * many,
+        by=record(an_override(reason=said, actor=Actor(name=said, email=said)), "o" * 64),
         asked=("ada",) * many,
         target=said,
         **dict.fromkeys(("reasons", "control_paths", "notes"), (said,) * many),

@@ -13,7 +13,7 @@ from msgspec import Struct
 from git_cto.render.comment import sections as comment_sections
 from git_cto.render.comment import title
 from git_cto.render.fitting import Section, fitted
-from git_cto.render.markdown import block, code, fenced, plain, shortened, text
+from git_cto.render.markdown import block, code, fenced, named, plain, shortened
 from git_cto.render.pull_parts import in_order, severities_words, verdict_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def annotations_of(findings: Iterable[Finding]) -> tuple[Annotation, ...]:
 
 
 def _sections(state: PullState) -> list[Section]:
-    return comment_sections(state, telling=text)[1:]
+    return comment_sections(state, telling=named)[1:]
 
 
 def _is_plain(path: str) -> bool:

@@ -142,7 +142,6 @@ _NEXT: dict[State, str] = {
     "finished": "",
 }
 _HINT = "`git cto show` has all of it."
-_PATHS = 20
 
 
 def body(state: PullState) -> str:
@@ -162,7 +161,7 @@ def sections(state: PullState, *, telling: Callable[[str], str]) -> list[Section
     """The parts of the comment; `telling` is how a person who is asked is named."""
     return [
         Section("headline", 100, (f"### {title(state)}",)),
-        Section("what it means", 90, tuple(_lead(state, limit) for limit in (4_000, 400))),
+        Section("what it means", 90, (_lead(state, 4_000, 20), _lead(state, 150, 5))),
         _verdict_section(state),
         *(() if state.state in _OUTDATED else (tasks_section(state), findings_section(state))),
         details_section(state),
@@ -176,13 +175,13 @@ def sections(state: PullState, *, telling: Callable[[str], str]) -> list[Section
 # ---- what it means ---------------------------------------------------------------------------------------------------
 
 
-def _lead(state: PullState, limit: int) -> str:
+def _lead(state: PullState, limit: int, most: int) -> str:
     """The state in a sentence or two, and the reasons that others worked out, where they say more than that."""
     parts = [_own_lead(state, limit)]
     if state.state == "needs_human":
-        parts.append(_touched(state))
+        parts.append(_touched(state, most))
     elif state.state not in _SAYS_IT_ALL:
-        parts += [text(one, limit) for one in state.reasons[:10] if not _only_repeats(one, state)]
+        parts += [text(one, limit) for one in state.reasons[:most] if not _only_repeats(one, state)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -212,10 +211,10 @@ def _came_after(commits: int | None) -> str:
     return "A push came" if not commits else "1 commit came" if commits == 1 else f"{commits:,} commits came"
 
 
-def _touched(state: PullState) -> str:
-    lines = [f"- {code(path, 200)}" for path in state.control_paths[:_PATHS]]
-    if len(state.control_paths) > _PATHS:
-        lines.append(f"- and {counted(len(state.control_paths) - _PATHS, 'more path')}")
+def _touched(state: PullState, most: int) -> str:
+    lines = [f"- {code(path, 100)}" for path in state.control_paths[:most]]
+    if len(state.control_paths) > most:
+        lines.append(f"- and {counted(len(state.control_paths) - most, 'more path')}")
     return "\n".join(lines)
 
 

@@ -218,7 +218,12 @@ def line_link(words: str, path: str, line: int | None, commit: str, repository: 
 
 def mention(login: str) -> str:
     """`@login`, of which GitHub tells them; what is no login is only shown."""
-    return f"@{login}" if _LOGIN.fullmatch(login) else text(login)
+    return f"@{login}" if _LOGIN.fullmatch(login) else named(login)
+
+
+def named(login: str) -> str:
+    """A login without telling anybody."""
+    return text(login, 40)
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
