@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from git_cto.ledger.sshsig import NAMESPACE, key_words, read_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SIGNERS_PATH = ".cto/allowed_signers"
 REVOKED_PATH = ".cto/revoked_keys"
@@ -62,6 +67,7 @@ class Signers(Struct, frozen=True, kw_only=True):
     """Who may sign. With a `fault` nobody may: a sentence says what cannot be read."""
 
     allowed: tuple[Allowed, ...] = ()
+    by_key: Mapping[bytes, tuple[Allowed, ...]] = {}
     ignored: tuple[Ignored, ...] = ()
     revoked: bytes | None = None  # a key revocation list, for ssh-keygen
     revoked_keys: frozenset[bytes] = frozenset()
@@ -70,7 +76,7 @@ class Signers(Struct, frozen=True, kw_only=True):
 
     def lines(self, key: bytes) -> tuple[Allowed, ...]:
         """The lines that count for a key."""
-        return tuple(one for one in self.allowed if one.key == key)
+        return self.by_key.get(key, ())
 
     def names(self, key: bytes) -> tuple[str, ...]:
         """Every name that a key is known by."""
@@ -94,7 +100,10 @@ def read_signers(content: bytes | None, revoked: bytes | None) -> Signers:
                 allowed.append(read)
             else:
                 ignored.append(read)
-    found = Signers(allowed=tuple(allowed), ignored=tuple(ignored), missing=content is None)
+    by_key: dict[bytes, tuple[Allowed, ...]] = {}
+    for one in allowed:
+        by_key[one.key] = (*by_key.get(one.key, ()), one)
+    found = Signers(allowed=tuple(allowed), by_key=by_key, ignored=tuple(ignored), missing=content is None)
     return found if revoked is None else _without_revoked(found, revoked)
 
 
@@ -180,27 +189,14 @@ def _without_revoked(found: Signers, revoked: bytes) -> Signers:
     if len(revoked) > LARGEST_LIST:
         return Signers(fault=f"{REVOKED_PATH} is too large, so no signature counts.")
     if revoked.startswith(KRL_MAGIC):
-        return _replaced(found, revoked=revoked)
+        return replace(found, revoked=revoked)
     keys = set()
     for number, line in enumerate(revoked.decode("utf-8", "replace").split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             key, why = _read_key(line.strip())
             if not key or why:
-                return _replaced(
+                return replace(
                     found, fault=f"Line {number} of {REVOKED_PATH} is no public key, so no signature counts."
                 )
             keys.add(key)
-    return _replaced(found, revoked_keys=frozenset(keys))
-
-
-def _replaced(
-    found: Signers, *, revoked: bytes | None = None, revoked_keys: frozenset[bytes] = frozenset(), fault: str = ""
-) -> Signers:
-    return Signers(
-        allowed=found.allowed,
-        ignored=found.ignored,
-        revoked=revoked,
-        revoked_keys=revoked_keys,
-        missing=found.missing,
-        fault=fault,
-    )
+    return replace(found, revoked_keys=frozenset(keys))

@@ -97,11 +97,8 @@ def weighed(
     """As `trusted`, with the reason as a word that programs can go by."""
     doubts: dict[str, list[_Doubt]] = {record.id: [] for record in records}
     queues: list[list[_Candidate]] = []
-    lines: dict[bytes, list[Allowed]] = {}
-    for line in signers.allowed:
-        lines.setdefault(line.key, []).append(line)
     for record in records:
-        queues += _candidates(record, signers, lines, at, doubts[record.id])
+        queues += _candidates(record, signers, at, doubts[record.id])
     good: dict[str, list[Signer]] = {record.id: [] for record in records}
     left = most
     while queues:
@@ -131,13 +128,11 @@ def _weighed(record: Record, signers: tuple[Signer, ...], doubts: Sequence[_Doub
     return Weighed(replace(record, signers=(), doubt=nearest.words), nearest.reason)
 
 
-def _candidates(
-    record: Record, signers: Signers, lines: Mapping[bytes, Sequence[Allowed]], at: str, doubts: list[_Doubt]
-) -> list[list[_Candidate]]:
+def _candidates(record: Record, signers: Signers, at: str, doubts: list[_Doubt]) -> list[list[_Candidate]]:
     """What has to be checked, by key: of several signatures by one key the first good one is enough."""
     by_key: dict[bytes, list[_Candidate]] = {}
     for signature in record.signatures:
-        found = _looked_up(signature, signers, lines, at)
+        found = _looked_up(signature, signers, at)
         if isinstance(found, _Doubt):
             doubts.append(found)
             continue
@@ -145,9 +140,7 @@ def _candidates(
     return list(by_key.values())
 
 
-def _looked_up(
-    signature: Signature, signers: Signers, lines: Mapping[bytes, Sequence[Allowed]], at: str
-) -> Allowed | _Doubt:
+def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | _Doubt:
     """The line that allows a signature's key, or why none does. No process is started for that."""
     try:
         said = read_signature(signature.sig)
@@ -159,13 +152,13 @@ def _looked_up(
         )
     if signers.fault:
         return _Doubt("list", signers.fault.rstrip("."))
-    of_key = lines.get(said.public_key)
-    if not of_key:
+    lines = signers.lines(said.public_key)
+    if not lines:
         return _Doubt("unlisted", _unlisted(said.public_key, signers))
     if said.public_key in signers.revoked_keys:
-        return _Doubt("revoked", f"the key of {of_key[0].principals[0]} was revoked")
-    valid = [line for line in of_key if not line.doubt(at)]
-    return valid[0] if valid else _Doubt("not-now", of_key[0].doubt(at))
+        return _Doubt("revoked", f"the key of {lines[0].principals[0]} was revoked")
+    valid = [line for line in lines if not line.doubt(at)]
+    return valid[0] if valid else _Doubt("not-now", lines[0].doubt(at))
 
 
 def _unlisted(key: bytes, signers: Signers) -> str:
