@@ -212,7 +212,7 @@ class Stage:
         for name, value in said.items():
             self._monkeypatch.setenv(name, value)
         for name, value in inputs.items():
-            self._monkeypatch.setenv(f"INPUT_{name.upper()}", value)
+            self._monkeypatch.setenv(name if name.isupper() else f"INPUT_{name.upper()}", value)
 
     def review(self, *script: Step, action: str = "synchronize", sender: str = "ada", **inputs: str) -> Ran:
         """A job for the pull request as it is now."""

@@ -26,6 +26,7 @@ def test_a_draft_whose_change_is_approved_waits_as_well(stage: Stage) -> None:
     assert stage.review(approving()).code == 0
     stage.github.state.pulls[7].draft = True
     assert (stage.review().code, stage.checks()) == (1, ["success", "failure"])
+    assert (stage.review(mode="gate", key="").code, stage.checks()[-1]) == (1, "failure")
 
 
 def test_a_closed_pull_request_is_left_alone(stage: Stage) -> None:
@@ -152,6 +153,14 @@ def test_an_old_event_is_about_the_pull_request_as_it_is_now(stage: Stage) -> No
     assert (ran.code, stage.checks(new), stage.checks(old)) == (0, ["success"], []), ran.log
 
 
+def test_a_forge_whose_word_and_whose_branches_differ_is_not_believed(stage: Stage) -> None:
+    old = stage.opened()
+    new = stage.pushed(THREE)
+    stage.github.state.pulls[7].head_sha = old
+    ran = stage.review(approving())
+    assert (ran.code, ran.asked, stage.checks(old), stage.checks(new)) == (3, 0, [], []), ran.log
+
+
 # ---- what the gate itself rests on
 
 
@@ -234,6 +243,12 @@ def test_a_forge_that_fails_while_it_is_asked_opens_nothing(stage: Stage, what: 
     ran = stage.review(approving())
     assert (ran.code, ran.outputs["allowed"], ran.asked) == (3, "false", 0), ran.log
     assert "success" not in stage.checks()
+
+
+def test_a_job_that_breaks_down_has_said_beforehand_that_nothing_is_allowed(stage: Stage) -> None:
+    stage.opened()
+    ran = stage.review(approving(), signing_key="x", RUNNER_TEMP="/nowhere/at/all")
+    assert (ran.code, ran.outputs, stage.checks()) == (3, {"allowed": "false"}, []), ran.log
 
 
 @pytest.mark.parametrize(
