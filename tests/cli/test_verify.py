@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from git_cto.demo.server import KEY_VARIABLE
-from tests.cli.scenes import TWO, changed, do, ledger, on_a_terminal, run_of, wait_for
+from git_cto.demo.server import KEY_VARIABLE, ModelServer
+from tests.cli.scenes import TWO, changed, do, ledger, on_a_terminal, processes_with, run_of, wait_for
 from tests.world import World, review_reply
 
 VERIFY = ("--verify", "--allow-commands")
@@ -43,6 +43,24 @@ def test_commands_run_in_a_clean_worktree_of_the_head(world: World, tmp_path: Pa
     assert (head, names) == (world.head, ["app.py"])
     assert not (world.path / "litter").exists()
     assert leftovers(world) == []
+
+
+def test_what_a_killed_verification_has_left_goes_with_the_next_one(world: World, tmp_path: Path) -> None:
+    """Its worktree, and the commands that it ran."""
+    began, free = tmp_path / "began", tmp_path / "free"
+    with_commands(world, f"[ -e {free} ] || {{ touch {began}; sleep 298; }}")
+    with ModelServer([]) as model:
+        world.log_in(model.codex_config())
+        process = world.process("review", *VERIFY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(began.exists)
+        process.kill()
+        process.wait()
+    assert len(leftovers(world)) > 1
+    assert processes_with("sleep 298")
+    free.touch()
+    assert world.reviewed(*VERIFY).code == 0
+    assert leftovers(world) == []
+    assert processes_with("sleep 298") == []
 
 
 def test_how_they_ended_is_a_fact_in_the_question_and_in_the_record(world: World) -> None:

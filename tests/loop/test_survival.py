@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from git_cto.agents import strays
+from git_cto.repo import worktrees
 from tests.agents.conftest import processes_with
 from tests.loop.world import WORK, Loop, a_task, refusing, until
 
@@ -282,11 +283,16 @@ def test_a_full_disk_ends_it_and_a_resume_goes_on_when_there_is_room(four: Loop)
     assert_the_same_end(four)
 
 
-def test_locks_of_a_git_that_crashed_do_not_stop_a_resume(four: Loop) -> None:
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_locks_of_a_git_that_crashed_do_not_stop_a_resume(
+    four: Loop, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """Nor does a clock that was set back since."""
+    monkeypatch.setattr(worktrees, "_STALE_SECONDS", 0.2)
     assert four.run("--max-tokens", "1000").code == 5
     lock = four.path / ".git" / "refs" / "heads" / "cto" / four.id / "t1.lock"
     lock.touch()
-    os.utime(lock, (1, 1))
+    os.utime(lock, (time.time() + ahead,) * 2)
     assert four.resume("--jobs", "2").code == 0
     assert_the_same_end(four)
 

@@ -14,6 +14,7 @@ import re
 import select
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import repeat
@@ -25,7 +26,7 @@ import pytest
 from git_cto.demo import claude_replies
 from git_cto.demo.claude_replies import Use, folder_of, prompt_of, says, task_of
 from git_cto.demo.server import ModelServer, Reply, Request, message
-from tests.world import Said, World, plan_answer, review_reply, task, task_review
+from tests.world import SOURCE, Said, World, plan_answer, review_reply, task, task_review
 
 SCRIPT = """
 said=$(cat)
@@ -47,6 +48,9 @@ class Loop(World):
         self.review: Review = approving
         self.answer: Answer = writes
         self._script = path.parent / "work.sh"
+        self.temporary = path.parent / "tmp"
+        self.temporary.mkdir()
+        monkeypatch.setenv("TMPDIR", str(self.temporary))
         self.does(WORK)
         self.codex = ModelServer(repeat(self._codex))
         self.claude = ModelServer(repeat(self._claude))
@@ -85,6 +89,11 @@ class Loop(World):
     def does(self, shell: str) -> None:
         """What the script does for a task; `$CTO_TASK` is its id and `$word` is `first` or `again`."""
         self._script.write_text(SCRIPT + shell)
+
+    @property
+    def itself(self) -> str:
+        """`git cto` as a shell calls it here, to be used by a script."""
+        return f"PYTHONPATH={SOURCE!r} {sys.executable!r} -m git_cto -C {str(self.path)!r}"
 
     @property
     def by_script(self) -> list[str]:
@@ -189,6 +198,7 @@ class Loop(World):
         """Whatever a loop should have taken away: worktrees, their folders, locks, files of its own."""
         known = self.git("worktree", "list", "--porcelain").splitlines()
         found = [line for line in known if line.startswith("worktree ")][1:]
+        found += [str(path) for path in self.temporary.glob("git-cto-*")]
         state = Path(self.home, ".local", "state", "git-cto")
         found += [str(path) for path in state.rglob("*") if path != state / "worktrees"]
         git = self.path / ".git"

@@ -21,6 +21,8 @@ CALL = "GIT_CTO_CALL"
 REST = "CTO_AT_WORK"  # of what is no agent's: git, its hooks, a signer. Who carries it may outlive us for good reasons
 _PROC = "/proc"  # on Linux. Elsewhere children are ended with their group, and survive only if we are killed with -9
 _POLL = 0.02
+_STARTING = 1.0  # seconds that a program may take from exec to its environment
+_KERNEL_THREAD = 0x00200000  # among the flags in /proc/<pid>/stat
 
 _current = ""
 
@@ -116,8 +118,25 @@ def _living(wanted: bytes) -> list[_Process]:
 
 
 def _environment(pid: str) -> bytes:
+    """Its environment. One that is just being started has none yet, for a long time where the disk is busy."""
+    deadline = time.monotonic() + _STARTING
+    while True:
+        found = _read(pid, "environ")
+        if found or not _is_being_started(pid) or time.monotonic() > deadline:
+            return found
+        time.sleep(_POLL)
+
+
+def _is_being_started(pid: str) -> bool:
+    """Whether a process without an environment may still get one: no thread of the kernel, not dead, no words yet."""
+    state = _read(pid, "stat").rpartition(b")")[2].split()
+    alive = bool(state) and state[0] not in {b"Z", b"X"} and not int(state[6]) & _KERNEL_THREAD
+    return alive and not _read(pid, "cmdline")
+
+
+def _read(pid: str, name: str) -> bytes:
     try:
-        with open(f"{_PROC}/{pid}/environ", "rb") as file:
+        with open(f"{_PROC}/{pid}/{name}", "rb") as file:
             return file.read()
     except OSError:  # another user's, or gone
         return b""

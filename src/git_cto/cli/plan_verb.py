@@ -34,11 +34,12 @@ def command(
     """
     from git_cto.cli.dry_run import show_question
     from git_cto.render.terminal import next_line, plan_text
+    from git_cto.repo.scratch import scratch
     from git_cto.work import planning
     from git_cto.work.documents import plan_document
 
     text = text_argument(objective, file, "the objective")
-    with shell.workspace() as workspace:
+    with scratch(), shell.workspace() as workspace:
         asker = codex_asker(workspace, timeout, idle_timeout)
         prepared = planning.prepare(workspace, text, base=base, model=model, effort=effort, asker=asker)
         if dry_run:

@@ -55,6 +55,7 @@ def command(
     - reads them from standard input.
     """
     from git_cto.cli.dry_run import show_question
+    from git_cto.repo.scratch import scratch
     from git_cto.work.briefing import prepare
     from git_cto.work.composing import compose
     from git_cto.work.surveying import survey
@@ -63,7 +64,7 @@ def command(
     claim = text_argument(results, file, "the results")
     if dispute is not None and not dispute.strip():
         raise UsageError("A dispute needs an argument.", 'git cto review --dispute "why the verdict is wrong"')
-    with shell.workspace() as workspace:
+    with scratch(), shell.workspace() as workspace:
         asker = codex_asker(workspace, timeout, idle_timeout)
         found = survey(workspace, head=_head(workspace, shell, head, run), base=base, run=run)
         brief = prepare(workspace, found, claim=claim, dispute=dispute or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -99,8 +100,10 @@ class Lens(Git):
 
 
 def private_folder(environ: Mapping[str, str], what: str) -> str:
-    """A new empty folder that only this user can enter."""
-    path = os.path.join(environ.get("TMPDIR") or "/tmp", f"git-cto-{what}-{os.urandom(8).hex()}")  # noqa: S108 -- new
+    """A new empty folder that only this user can enter: where `scratch` has temporary files go, if it does."""
+    known = sys.modules.get("tempfile")  # start-up: it is not loaded for this
+    top = (known and known.tempdir) or environ.get("TMPDIR") or "/tmp"  # noqa: S108 -- the folder's name is new
+    path = os.path.join(top, f"git-cto-{what}-{os.urandom(8).hex()}")
     try:
         os.mkdir(path, 0o700)
     except OSError:

@@ -6,13 +6,19 @@ The system's own folder for such files is emptied by nobody on many machines, an
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from git_cto.errors import ToolError
 from git_cto.repo.worktrees import erase, locked
+
+_OLD = 24 * 3600.0  # seconds; nothing that makes a folder of `_BRIEF` outside of here lives that long
+_BRIEF = re.compile(r"git-cto-(lens|sign)-[0-9a-f]{16}")  # of `lens.private_folder`
 
 
 @contextmanager
@@ -22,9 +28,10 @@ def scratch() -> Iterator[None]:
 
     base = user_state_path("git-cto", appauthor=False) / "tmp"
     _sweep(base)
+    _sweep_brief(Path(tempfile.gettempdir()))
     place = base / f"{os.getpid()}-{secrets.token_hex(4)}"
     lock = None
-    with suppress(OSError):  # no room there: then in the system's own
+    with suppress(OSError, ToolError):  # no room there: then in the system's own
         lock = locked(place)
     if lock is None:
         yield
@@ -48,3 +55,13 @@ def _sweep(base: Path) -> None:
             if lock is not None:  # else its process lives
                 with lock:
                     erase(place)
+
+
+def _sweep_brief(top: Path) -> None:
+    """Removes what commands that were killed have left, which take seconds and whose folders nobody holds a lock of."""
+    with suppress(OSError):
+        for entry in [one for one in os.scandir(top) if _BRIEF.fullmatch(one.name)]:
+            seen = entry.stat(follow_symlinks=False)
+            ours = entry.is_dir(follow_symlinks=False) and seen.st_uid == os.getuid()
+            if ours and time.time() - seen.st_mtime > _OLD:
+                erase(Path(entry.path))

@@ -49,6 +49,19 @@ def home(git: Git, run: str) -> Path:
     return user_state_path("git-cto", appauthor=False) / "worktrees" / which / run
 
 
+def require_room(git: Git) -> None:
+    """Raises `ToolError` where no worktree could be made at all."""
+    top = home(git, "-").parent
+    _make(top)
+    with suppress(OSError):  # somebody is at work
+        top.rmdir()
+
+
+def is_home(git: Git, path: str) -> bool:
+    """Whether a path is the home of a run of this repository."""
+    return Path(path).parent == home(git, "-").parent
+
+
 def place(git: Git, run: str, name: str) -> Path:
     """Where a worktree of a run goes. Its last part is unique: git calls its own side of the worktree by it."""
     return home(git, run) / f"{run}.{name}"
@@ -215,14 +228,17 @@ def left_behind(git: Git, run: str) -> dict[str, Path]:
 
 
 def clear(git: Git, run: str, refs: str) -> None:
-    """Removes all worktrees of a run, and git's locks on the branches `refs` (a prefix of full refs) from a crash."""
+    """Removes all worktrees of a run, and git's locks on the branches `refs` (a prefix of full refs) from a crash.
+
+    `refs` is "" where there are no branches.
+    """
     place = home(git, run)
     for folder in sorted(place.glob("*")) if place.is_dir() else ():
         if folder.is_dir():
             erase(folder)
     for entry in [*_entries(git, place), *Path(git.place.common_dir, "worktrees").glob(f"{run}.*")]:
         erase(entry)  # the latter also where git had no time to write down what it belongs to
-    for lock in Path(git.place.common_dir, refs).glob("*.lock"):
+    for lock in Path(git.place.common_dir, refs).glob("*.lock") if refs else ():
         _outwait(lock)
 
 
@@ -255,10 +271,24 @@ def erase(folder: Path) -> None:
 
 def _outwait(lock: Path) -> None:
     """Waits until git has let go of a lock; where whoever held it has died, removes it."""
+    end = time.monotonic() + _STALE_SECONDS  # whatever the clock of the lock says: it may be ahead
     with suppress(OSError):
-        while time.time() - lock.stat().st_mtime < _STALE_SECONDS:
+        held = lock.stat()
+        while time.time() - held.st_mtime < _STALE_SECONDS and time.monotonic() < end:
             time.sleep(_PAUSE)
+            held = lock.stat()
         lock.unlink()
+
+
+def of_the_dead(git: Git, which: str) -> Iterator[Path]:
+    """The homes whose names match `which` and whose processes have died; each is cleared once it was looked at."""
+    for place in sorted(home(git, "-").parent.glob(which)):
+        lock = locked(place, tries=1)
+        if lock is not None:  # else its process lives
+            with lock:
+                yield place
+                clear(git, place.name, "")
+                erase(place)
 
 
 def busy(git: Git, run: str) -> bool:

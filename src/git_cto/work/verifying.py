@@ -11,11 +11,11 @@ import os
 import secrets
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_cto.agents import process
+from git_cto.agents import process, strays
 from git_cto.model import CommandOutcome
 from git_cto.redaction import printable, redacted, secret_values
 from git_cto.repo import worktrees
@@ -47,21 +47,32 @@ def verify(
     *,
     timeout: int,
     told: Callable[[str], None],
-    run: str = "verify",
+    run: str = "",
 ) -> tuple[CommandOutcome, ...]:
     """Runs `commands` one after the other in a fresh worktree of `head`; `timeout` is seconds for each.
 
     `told` gets one line before each command. A command that cannot even be started has failed. The worktree is one of
-    `run`, whose loop clears it away if this process cannot.
+    `run`, whose loop clears it away if this process cannot; without a loop the next verification does.
     """
     if not commands:
         return ()
-    with worktree(workspace.git, head, run) as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(worktree(workspace.git, head, run or stack.enter_context(_alone(workspace.git))))
         outcomes = []
         for command in commands:
             told(f"running {printable(command)}")
             outcomes.append(run_command(workspace.environ, command, folder, timeout))
         return tuple(outcomes)
+
+
+@contextmanager
+def _alone(git: Git) -> Iterator[str]:
+    """A name for what this process does alone; what others like it have left, who were killed, goes."""
+    for place in worktrees.of_the_dead(git, "_verify-*"):  # a run's name never begins like that
+        strays.end_all(str(place), _GRACE)
+    name = f"_verify-{os.getpid()}-{secrets.token_hex(4)}"
+    with worktrees.alone(git, name), strays.marked(str(worktrees.home(git, name))):
+        yield name
 
 
 def run_command(
