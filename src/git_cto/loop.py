@@ -35,6 +35,7 @@ from git_cto.work.verifying import verify
 if TYPE_CHECKING:
     from git_cto.model import CommandOutcome
     from git_cto.work.briefing import Brief
+    from git_cto.work.surveying import Survey
     from git_cto.work.verdicts import Reviewed
     from git_cto.work.workspace import Workspace
 
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 STATE = "state.json"  # beside the worktrees: what `git cto status` shows of a loop at work
 _GRACE = 3.0  # seconds between TERM and KILL for what agents left running
 
-Cause = Literal["approved", "aborted", "rounds", "unchanged", "nothing", "conflict", "budget"]
-_FOR_A_HUMAN: frozenset[Cause] = frozenset({"rounds", "unchanged", "nothing"})
+Cause = Literal["approved", "aborted", "rounds", "unchanged", "nothing", "conflict", "budget", "meddled"]
+_FOR_A_HUMAN: frozenset[Cause] = frozenset({"rounds", "unchanged", "nothing", "meddled"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +115,15 @@ def _stuck(run: Run) -> Ended | None:
 def _round(workspace: Workspace, run: Run, means: Means, again: str, *, resumed: bool) -> Ended | None:
     """All open tasks and one review; None where there is another round."""
     means.do_tasks(workspace, run, again=again, resumed=resumed)
-    return _judge(workspace, run.id, means) if means.crew.may_go_on() else _over(means)
+    return _judge(workspace, run, means) if means.crew.may_go_on() else _over(means)
 
 
-def _judge(workspace: Workspace, run_id: str, means: Means) -> Ended | None:
-    """One review; None where there is another round."""
-    found = survey(workspace, head=trunk_ref(run_id), base=None, run=run_id)
+def _judge(workspace: Workspace, run: Run, means: Means) -> Ended | None:
+    """One review of a run, as it was before its tasks were done; None where there is another round."""
+    found = survey(workspace, head=trunk_ref(run.id), base=None, run=run.id)
+    meddled = "" if means.by_hand else _meddled(run, found)
+    if meddled:
+        return Ended(how="escalated", cause="meddled", why=meddled)
     if not found.change.files:
         why = "No task has changed anything, so there is nothing to review."
         return Ended(how="escalated", cause="nothing", why=why)
@@ -136,6 +140,17 @@ def _judge(workspace: Workspace, run_id: str, means: Means) -> Ended | None:
         how: Literal["aborted", "escalated"] = "aborted" if isinstance(stuck, AbortedError) else "escalated"
         return Ended(how=how, cause="aborted" if how == "aborted" else "rounds", why=stuck.message)
     return _after(done) or (None if means.crew.may_go_on() else _over(means))
+
+
+def _meddled(run: Run, found: Survey) -> str:
+    """What was recorded or ruled while tasks were done, "" for nothing: none of it is an executor's to do."""
+    known = {record.id for record in run.records}
+    new = [one for one in found.records if one.id not in known and one.body.series == found.series.name]
+    if new:
+        return f"While tasks were done somebody else recorded something of this run: {len(new)} new in its series."
+    if found.policy.digest != run.policy.digest:
+        return f"While tasks were done somebody changed the policy on {found.target.name}."
+    return ""
 
 
 def _after(done: Reviewed) -> Ended | None:
@@ -163,7 +178,7 @@ def _verified(workspace: Workspace, brief: Brief, means: Means) -> tuple[Command
         means.progress.tell(Event(kind="verifying", text=text))
 
     timeout = found.policy.verify.timeout
-    return verify(workspace, found.change.head, brief.commands, timeout=timeout, told=told, run=found.run or "verify")
+    return verify(workspace, found.change.head, brief.commands, timeout=timeout, told=told, run=found.run or "")
 
 
 def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, ...], means: Means) -> Reviewed:

@@ -202,6 +202,49 @@ def test_a_run_that_has_taken_too_many_tokens_ends_at_a_human(loop: Loop) -> Non
     assert loop.resume("--max-tokens", "100000").code == 0
 
 
+def test_an_executor_decides_and_records_nothing(loop: Loop) -> None:
+    """It may look."""
+    verbs = ("override main --reason x", "continue --reason x", "review x", "run --resume", "abandon $run", "sync")
+    calls = "".join(f"{loop.itself} {verb} 2>> $HOME/said; echo $? >> $HOME/said\n" for verb in verbs)
+    loop.tasks(a_task("t1"))
+    loop.does(f"{RUN}{loop.itself} status $run > $HOME/seen\n{calls}{WORK}")
+    said = loop.run()
+    assert said.code == 0, said.text
+    assert "t1.txt" in (loop.home / "seen").read_text()
+    told = (loop.home / "said").read_text()
+    assert told.count("An executor has called git cto, and this is not an executor's to do.") == len(verbs)
+    assert told.count("\n2\n") == len(verbs)
+    kinds = [one["kind"] for one in loop.cto("log", loop.trunk, "--json").json["records"]]
+    assert sorted(kinds) == ["plan", "verdict"]
+
+
+RUN = 'run=$(git for-each-ref --format="%(refname)" "refs/heads/cto/*/trunk" | cut -d/ -f4)\n'
+
+
+OVERRIDE = "env -u GIT_CTO_AT_WORK {itself} override cto/$run/trunk --reason x"
+POLICY = (
+    "cd {path}; mkdir .cto; printf '[rounds]\\nmax = 99\\n' > .cto/config.toml; git add .cto; git commit -qm x; cd -"
+)
+
+
+@pytest.mark.parametrize(
+    "act, words",
+    [(OVERRIDE, "somebody else recorded something"), (POLICY, "somebody changed the policy on main")],
+    ids=["record", "policy"],
+)
+def test_what_rules_a_run_and_changes_while_tasks_are_done_is_shown_to_a_human(
+    loop: Loop, act: str, words: str
+) -> None:
+    """An executor may have done it, in spite of all. Whoever resumes has seen it."""
+    act = act.format(itself=loop.itself, path=loop.path)
+    loop.does(f'{RUN}[ "$CTO_TASK" = t2 ] && {{ {act}; }} >&2\n{WORK}')
+    said = loop.run()
+    assert said.code == 5, said.text
+    assert words in said.out
+    assert len(loop.prompts()) == 1  # nobody was asked for a review
+    assert loop.resume().code == 0
+
+
 def test_a_hook_that_refuses_a_result_sends_the_task_back_and_then_blocks_it(loop: Loop) -> None:
     hook = loop.write(".git/hooks/pre-commit", "#!/bin/sh\n! git diff --cached --name-only | grep -q t1.txt\n")
     hook.chmod(0o755)

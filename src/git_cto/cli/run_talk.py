@@ -124,6 +124,7 @@ def _steps(run: Run, options: Options, outcome: Outcome, taken: Sequence[Taken])
             (f"git switch {trunk} && git merge {target}", "resolve it, commit, git switch -"),
             (resume, "then"),
         ],
+        "meddled": [(f"git cto log {trunk}", "see who it was"), (resume, "if it was you")],
         "budget": [(options.again(run.id, **_more(options, taken)), "go on with more")],
     }[outcome.ended.cause]
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., object])
 
 
+# What is decided, recorded or set up: no executor's to do, whose work is judged by it.
+_FOR_PEOPLE = frozenset(("run", "plan", "start", "finish", "review", "continue", "override", "abandon", "sync", "init"))
+
+
 class Shell(Struct, frozen=True):
     """How one command speaks. With `json`, stdout gets one document and everything else goes to stderr."""
 
@@ -74,6 +78,8 @@ class Shell(Struct, frozen=True):
         except FileNotFoundError as error:
             raise UsageError("The working directory does not exist any more.", "cd to your repository") from error
         with Workspace(cwd, os.environ) as workspace:
+            if click.get_current_context().info_name in _FOR_PEOPLE:
+                workspace.refuse_executors()
             try:
                 yield workspace
             finally:

@@ -63,6 +63,20 @@ class Workspace:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def refuse_executors(self) -> None:
+        """Raises `UsageError` where it is an executor of a loop on this very repository that has called us."""
+        if "GIT_CTO_AT_WORK" not in self.environ:
+            return
+        from git_cto.agents.strays import MARK  # noqa: PLC0415 -- start-up
+        from git_cto.repo import worktrees  # noqa: PLC0415 -- start-up
+
+        if worktrees.is_home(self.git, self.environ[MARK]):
+            raise UsageError(
+                "An executor has called git cto, and this is not an executor's to do.",
+                "do the task, and say what was done",
+                code="executor",
+            )
+
     @cached_property
     def lens(self) -> Lens:
         """Objects and nothing else."""
