@@ -197,6 +197,9 @@ def test_on_a_terminal_commands_run_when_they_were_agreed_to_and_later_ones_do_n
         ("run", "Do it", "--command", "true"),
         ("run", "Do it", "--events", "--json"),
         ("run", "--resume", "no-such-run-000000"),
+        ("run", "Do it", "--max-cost", "nan"),
+        ("run", "Do it", "--timeout", "nan"),
+        ("review", "--idle-timeout", "nan"),
     ],
 )
 def test_what_contradicts_itself_is_refused_with_what_to_type(loop: Loop, argv: tuple[str, ...]) -> None:
@@ -213,6 +216,14 @@ def test_without_an_identity_nothing_is_asked_or_done(loop: Loop) -> None:
     said = loop.run()
     assert said.code == 2, said.text
     assert "git does not know who you are" in said.err
+    assert loop.prompts() == []
+
+
+def test_where_there_is_no_room_for_worktrees_nothing_is_asked(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    said = loop.run()
+    assert said.code == 3, said.text
+    assert "Next: set XDG_STATE_HOME to a folder that you can write to" in said.err
     assert loop.prompts() == []
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 F = TypeVar("F", bound=Callable[..., object])
+
+
+class Amount(click.FloatRange):
+    """A number of something, and not `nan`: that is neither more nor less than any limit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401, D102 -- click's
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return number
 
 
 def engine_option(name: str, metavar: str, text: str) -> Callable[[F], F]:
@@ -34,8 +45,8 @@ def engine_options(function: F) -> F:
     options = [
         engine_option("--model", "M", "Model, passed on as it is, e.g. gpt-5-mini."),
         engine_option("--effort", "E", "Reasoning effort: low, medium, high, ... (default: high)."),
-        click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call may take."),
-        click.option("--idle-timeout", type=click.FloatRange(min=1), help="Seconds that Codex may be silent."),
+        click.option("--timeout", type=Amount(min=1), help="Seconds that a call may take."),
+        click.option("--idle-timeout", type=Amount(min=1), help="Seconds that Codex may be silent."),
         click.option("--dry-run", is_flag=True, help="Show the command line and the prompt; call nothing."),
     ]
     for option in reversed(options):

@@ -12,13 +12,14 @@ import click
 from git_cto.agents.claude import Claude
 from git_cto.agents.command import Command
 from git_cto.agents.executor import DEFAULT_TOOLS
-from git_cto.cli.asking import codex_asker, engine_option
+from git_cto.cli.asking import Amount, codex_asker, engine_option
 from git_cto.cli.run_options import Options
 from git_cto.cli.run_talk import Outcome, asking, permission, told
 from git_cto.cli.shell import Shell, sign_option, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
 from git_cto.errors import CtoError, StoppedByUserError, UsageError, disk_full
 from git_cto.loop import Means, loop
+from git_cto.repo import worktrees
 from git_cto.repo.runs import trunk_ref
 from git_cto.repo.scratch import scratch
 from git_cto.work import planning
@@ -51,17 +52,15 @@ if TYPE_CHECKING:
 @engine_option("--fallback-model", "M", "What Claude Code takes when its model is overloaded.")
 @engine_option("--executor-effort", "E", "Effort of the executor.")
 @click.option("--allowed-tools", metavar="T,...", help="Tools of the executor (Read,Edit,Write,Bash,Glob,Grep).")
-@click.option("--task-cost", type=click.FloatRange(min=0), help="US dollars that one task may cost.")
+@click.option("--task-cost", type=Amount(min=0), help="US dollars that one task may cost.")
 @click.option("--allow-commands", is_flag=True, help="Commands of the plan run without asking.")
 @click.option("--no-verify", is_flag=True, help="Do not run the verification before a review.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Tokens that the run may take; then a human is asked.")
-@click.option(
-    "--max-cost", type=click.FloatRange(min=0), help="US dollars that the run may cost; then a human is asked."
-)
+@click.option("--max-cost", type=Amount(min=0), help="US dollars that the run may cost; then a human is asked.")
 @engine_option("--model", "M", "Model that plans and reviews.")
 @engine_option("--effort", "E", "Reasoning effort of planner and reviewer.")
-@click.option("--timeout", type=click.FloatRange(min=1), help="Seconds that a call of an agent may take.")
-@click.option("--idle-timeout", type=click.FloatRange(min=1), help="Seconds that an agent may be silent.")
+@click.option("--timeout", type=Amount(min=1), help="Seconds that a call of an agent may take.")
+@click.option("--idle-timeout", type=Amount(min=1), help="Seconds that an agent may be silent.")
 @click.option("--events", is_flag=True, help="What happens as JSON lines on stdout.")
 @sign_option
 def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's values, named in `Options`
@@ -95,6 +94,7 @@ def _outcome(workspace: Workspace, run: Run, ended: Ended) -> Outcome:
 def _look_first(workspace: Workspace, asker: Asker, executor: Executor | None) -> None:
     """Refuses what can be known to fail before anything is paid for."""
     workspace.actor(known=True)  # without a name nothing can be committed
+    worktrees.require_room(workspace.git)
     asker.engine.require()
     if executor is not None:
         executor.require()
