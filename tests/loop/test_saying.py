@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from tests.loop.world import WORK, Loop, a_task, refusing, screen
+from tests.loop.world import WORK, Loop, a_task, refusing, screen, until
 from tests.world import PATH_OF_SYSTEM, Said, agents_folder, finding
 
 
@@ -209,3 +209,46 @@ def test_a_question_stays_on_the_terminal_when_the_loop_goes_on(loop: Loop) -> N
     shown = screen(said.out)
     assert [line for line in shown if line.strip() in commands] == [f"  {one}" for one in commands]
     assert any(line.startswith("Let them run? [y/N]: y") for line in shown)
+
+
+def too_wide(text: str) -> list[str]:
+    """The lines of more than 80 columns, but for those that are a single word."""
+    return [line for line in text.splitlines() if len(line) > 80 and " " in line.strip()]
+
+
+def test_everything_by_the_way_fits_a_terminal_too(loop: Loop) -> None:
+    """Notes, what an executor says, what was found: nothing of it is cut off, and nothing is wider than 80 columns."""
+    long = "This says first, and it must not, as was explained at length in the description of the task. " * 2
+    loop.write("not-committed.txt", "x\n")
+    loop.review = refusing("t2", findings=[finding(path="t2.txt", start_line=1, end_line=1, body=long)])
+    loop.does(WORK + "yes 'and then I did more' | head -8 | tr '\\n' ' '\n")
+    said = loop.run()
+    assert said.code == 0, said.text
+    assert too_wide(said.err) == []
+    assert long.strip() in " ".join(said.err.split())
+    assert "the run starts without it" in " ".join(said.err.split())
+    run = loop.id
+    loop.git("add", "not-committed.txt")
+    loop.git("commit", "--quiet", "-m", "Now it is")
+    assert loop.cto("start", "t1").code == 0
+    finished = loop.cto("finish", "-m", "Looked at it again")
+    assert finished.code == 0, finished.text
+    for one in (finished, loop.cto("status"), loop.cto("tasks"), loop.cto("init", "--skill", "--hook")):
+        assert too_wide(one.text) == [], one.text
+    assert f"merged into cto/{run}/trunk, where you are now." in " ".join(finished.out.split())
+
+
+def test_status_shows_which_tasks_are_under_way(loop: Loop) -> None:
+    loop.does('touch "$HOME/$CTO_TASK"; until [ -e "$HOME/go-$CTO_TASK" ]; do sleep 0.01; done\n' + WORK)
+    process = loop.started("Write the files")
+    until((loop.home / "t1").exists)
+    said = loop.cto("status", "--json").json
+    assert [(one["id"], one["state"]) for one in said["tasks"]] == [("t1", "active"), ("t2", "ready")]
+    (loop.home / "go-t1").touch()
+    until((loop.home / "t2").exists)
+    shown = loop.cto("status").out
+    assert "▸ t2  t2.txt  active" in shown
+    assert "✓ t1  t1.txt  done\n" in shown  # and nothing of what was said while it was done
+    assert "round 1 · 1.3k tokens\n" in shown
+    (loop.home / "go-t2").touch()
+    process.communicate(timeout=60)

@@ -28,6 +28,7 @@ def command(
     merge would conflict, nothing moves.
     """
     from git_cto.cli.tasks_text import next_steps
+    from git_cto.render.lines import filled
     from git_cto.render.terminal import next_line
     from git_cto.repo.repository import Repository
     from git_cto.work.documents import finish_document
@@ -46,8 +47,7 @@ def command(
         steps = next_steps(load_run(workspace, found.id))
     shell.notes(finished.notes)
     shell.document(finish_document(found, finished, steps[0][0]))
-    shell.say(
-        f"{finished.task_id} is {outcome}: {finished.result[:7]}, merged into cto/{found.id}/trunk, where you are now."
-    )
+    where = f"{finished.result[:7]}, merged into cto/{found.id}/trunk, where you are now."
+    shell.say(filled(f"{finished.task_id} is {outcome}: ", where, 4))
     shell.say(next_line(*steps))
     return ExitCode.OK

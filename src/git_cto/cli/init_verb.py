@@ -39,7 +39,7 @@ def command(
 
     from git_cto.gate.policy import POLICY_PATH
     from git_cto.ledger.signers import SIGNERS_PATH
-    from git_cto.redaction import printable
+    from git_cto.render.lines import wrapped
     from git_cto.render.terminal import next_line
     from git_cto.work.documents import InitDocument
     from git_cto.work.github_setup import github_set_up
@@ -63,7 +63,7 @@ def command(
     steps.append(("git cto doctor", "checks the whole set-up"))
     shell.document(InitDocument(done=sentences, next=steps[0][0], github=plan.protection if plan else UNSET))
     for sentence in sentences:
-        shell.say(printable(sentence))
+        shell.say(wrapped(sentence, 0, 4))
     if plan:
         _say_how(shell, plan)
     shell.say(next_line(*steps))

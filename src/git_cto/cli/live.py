@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from git_cto.redaction import printable
+from git_cto.render.lines import WIDTH, cut, width
 from git_cto.render.words import elapsed, tokens_words
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def _plain(title: str) -> OnActivity:
         if text and text != last:
             last = text
             tokens = f" · {tokens_words(activity.tokens)}" if activity.tokens else ""
-            click.echo(f"{title} · {text} · {elapsed(time.monotonic() - began)}{tokens}", err=True)
+            after = f" · {elapsed(time.monotonic() - began)}{tokens}"
+            click.echo(cut(f"{title} · {text}", WIDTH - width(after)) + after, err=True)
 
     return on_activity
 

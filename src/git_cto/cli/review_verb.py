@@ -96,7 +96,7 @@ def _head(workspace: Workspace, shell: Shell, head: str | None, run: str | None)
     if run is None:
         return None
     if here and here[1] != "trunk":
-        shell.note(f"note: judging cto/{run}/trunk; what is on {here[1]} only counts after git cto finish")
+        shell.notes((f"judging cto/{run}/trunk; what is on {here[1]} only counts after git cto finish",))
     return trunk_here(workspace, run)
 
 
@@ -106,7 +106,7 @@ def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool
     from git_cto.work.verifying import verify
 
     if not brief.commands:
-        shell.note("note: there is nothing to verify with: neither plan nor policy names a command")
+        shell.notes(("there is nothing to verify with: neither plan nor policy names a command",))
         return ()
     if not allowed:
         listing = "\n".join(f"  {printable(one)}" for one in brief.commands)
@@ -156,7 +156,7 @@ def _told(shell: Shell, done: Reviewed) -> int:
     from git_cto.work.verdicts import next_step
 
     if not done.asked:
-        shell.note("This change has been judged already; the verdict stands and no model was asked.")
+        shell.note("This change was judged before; the verdict stands and no model was asked.")
     shell.notes(done.notes)
     step = next_step(done)
     shell.document(review_document(done, step))

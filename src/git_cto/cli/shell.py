@@ -59,8 +59,10 @@ class Shell(Struct, frozen=True):
 
     def notes(self, texts: tuple[str, ...]) -> None:
         """Several things by the way; their texts may be untrusted."""
+        from git_cto.render.lines import filled
+
         for text in texts:
-            self.note(f"note: {printable(text)}")
+            self.note(filled("note: ", text, 6))
 
     def style(self, text: str, colour: str = "", *, bold: bool = False) -> str:
         """A word in colour, where stdout is a terminal and NO_COLOR is not set."""

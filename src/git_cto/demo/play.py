@@ -145,13 +145,13 @@ def _set_up(stage: _Stage, server: ModelServer) -> None:
 
 def _play(stage: _Stage, kept: str | None) -> Played:
     tell = stage.tell
-    tell("These are the real Codex and the real Claude Code. Their answers are scripted: a server inside this")
-    tell("package plays both models, on 127.0.0.1, without a key. Everything else is real: git, branches, worktrees,")
-    tell("edits, the test suite, diffs, notes, the gate.")
+    tell("These are the real Codex and the real Claude Code. Their answers are scripted: a")
+    tell("server inside this package plays both models, on 127.0.0.1, without a key.")
+    tell("Everything else is real: git, branches, worktrees, edits, tests, diffs, notes.")
     stage.act("git-cto", "run", story.OBJECTIVE, "--jobs", "2", "--allow-commands")
 
     trunk = stage.quietly("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/cto/*/trunk").strip()
-    tell("\n# The first review was right: the route asked for a login. What was judged last may be merged:")
+    tell("\n# The first review was right: the route asked for a login. May it be merged now?")
     gate = stage.act("git-cto", "gate", trunk)
 
     tell("\n# And git remembers: every task on its branch, every verdict on its commit.")
