@@ -139,7 +139,7 @@ def test_work_on_a_tasks_branch_counts_only_after_finish(world: World) -> None:
     world.commit("Half of it", other__py="UNFINISHED = 1\n")
     said = world.ask([review_reply("revise")], "review", "--json")
     assert said.code == 1, said.text
-    assert f"judging cto/{run}/trunk; what is on t2 only counts after git cto finish" in said.err
+    assert f"judging cto/{run}/trunk; what is on t2 only counts after git cto finish" in " ".join(said.err.split())
     assert said.json["head"] == world.git("rev-parse", f"cto/{run}/trunk")
     assert "UNFINISHED" not in said.question()
 
