@@ -202,6 +202,7 @@ def worst(said: str, many: int = 3) -> PullState:
     """An escalated pull request in which everything that somebody else may write says this, `many` times over."""
     task = replace(PLAN.tasks[0], description=said, acceptance_criteria=(said,) * many)
     tasks = tuple(replace(task, id=f"t{number}") for number in range(1, many + 1))
+    ids = [one.id for one in tasks][1:]
     criteria = tuple(CriterionReview(criterion=said, met=bool(n % 2), evidence=said) for n in range(min(many, 3)))
     review = Review(
         verdict="revise",
@@ -209,7 +210,7 @@ def worst(said: str, many: int = 3) -> PullState:
         reason=said,
         head=HEAD,
         task_reviews=tuple(
-            TaskReview(task_id=one.id, status="fail", feedback=said, criteria=criteria) for one in tasks
+            TaskReview(task_id=one, status="fail", feedback=said, criteria=criteria) for one in (*ids, said)
         ),
         findings=tuple(replace(UNNAMED, id=f"2.{n}", severity="minor", path=said, body=said) for n in range(many)),
     )

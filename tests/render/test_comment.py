@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
-from git_cto.model import Finding, VerdictRecord
+from git_cto.model import Finding, Plan, Task, VerdictRecord
 from git_cto.render.check import (
     LARGEST_JOB_SUMMARY,
     LARGEST_MESSAGE,
@@ -24,6 +25,7 @@ from git_cto.render.check import (
 from git_cto.render.comment import LARGEST, MARKER, PullState, State, body
 from git_cto.render.finding import finding_marker, inline_body
 from git_cto.render.fitting import size
+from git_cto.render.pull_parts import graph
 from tests.gate.values import CI, a_finding, quick
 from tests.render.github import HOSTILE, Page, hostile
 from tests.render.pulls import GUARDED, NEWER, PLACE, PULLS, a_pull, a_record, judged, worst
@@ -203,6 +205,13 @@ def test_the_graph_is_drawn_with_names_of_ours() -> None:
     ]
 
 
+def test_no_task_draws_anything_of_its_own() -> None:
+    task = Task(id="t1", action="verify", target="x", description="")
+    for odd in (*HOSTILE, '"]; click n1 "https://evil.example"', "end", "--> n2", "subgraph x", "#quot;"):
+        drawn = graph(Plan(objective="", analysis="", strategy="", tasks=(replace(task, description=odd),)), None)
+        assert re.fullmatch(r'```mermaid\ngraph TD\n  n1\["· t1: [\w /.…-]*"\]\n```', drawn)
+
+
 def test_a_graph_that_nobody_could_read_is_not_drawn() -> None:
     plan = PULLS["revise"].plan
     assert plan
@@ -211,6 +220,27 @@ def test_a_graph_that_nobody_could_read_is_not_drawn() -> None:
         page = Page(body(judged("revise", "revise", plan=replace(plan, tasks=tasks))))
         assert page.blocks == []
         assert plan.objective in page.text
+
+
+def test_lists_end_somewhere_and_say_so() -> None:
+    paths = tuple(f".github/{number}.yml" for number in range(21))
+    assert "and 1 more path" in Page(body(a_pull("needs_human", control_paths=paths))).text
+    assert Page(body(a_pull("escalated", asked=("ada",) * 30))).text.count("@ada") == 10
+    text = Page(body(worst("word", 101))).text
+    assert "and 1 more file" in text
+    assert "The last 100 of 101 rounds:" in text
+    findings = tuple(replace(GUARDED, id=f"2.{number}") for number in range(7))
+    latest = a_record()
+    assert isinstance(latest.body, VerdictRecord)
+    seven = replace(latest, body=replace(latest.body, review=replace(latest.body.review, findings=findings)))
+    pull = judged("revise", "revise", verdict=seven, inline=tuple(one.id for one in findings))
+    assert "and 2 more" in Page(body(pull)).text
+
+
+def test_what_stands_on_its_line_and_what_was_met_is_not_explained_again() -> None:
+    assert "The blueprint's guard" not in Page(body(PULLS["revise"])).text
+    assert "The blueprint's guard" in Page(body(PULLS["overruled"])).text
+    assert "routes.py" not in Page(body(PULLS["approved"])).text
 
 
 def test_who_signed_is_said() -> None:
@@ -311,9 +341,9 @@ def test_a_comment_may_be_exactly_as_long_as_it_may_be() -> None:
 
 def test_more_tasks_or_findings_than_anybody_reads_are_only_counted() -> None:
     page = Page(body(worst("word", 101)))
-    assert "0 of 101 tasks passed." in page.text
+    assert "0 of 102 tasks passed." in page.text
     assert page.text.count("minor word") == 0
-    assert Page(body(worst("word", 100))).text.count("minor word") == 100
+    assert Page(body(worst("word", 99))).text.count("minor word") == 99
 
 
 def test_what_fits_is_not_shortened() -> None:
@@ -357,13 +387,19 @@ def test_the_gravest_annotation_comes_first_and_needs_a_line() -> None:
 
 @quick
 @given(hostile)
-def test_an_annotation_is_plain_text_in_its_bounds(said: str) -> None:
-    for text in (said, said + "日" * 30_000):
-        (one,) = annotations_of([a_finding("nit", said or "x", body=text, start_line=1)])
-        assert 0 < len(one.message.encode()) <= LARGEST_MESSAGE
-        assert len(one.title) <= LARGEST_TITLE
-        assert not any(line.startswith("::") for line in (one.message + "\n" + one.title).splitlines())
-        assert "\x1b" not in one.message + one.title
+def test_an_annotation_is_plain_text(said: str) -> None:
+    (one,) = annotations_of([a_finding("nit", said or "x", body=said, start_line=1)])
+    assert one.message
+    assert not any(line.startswith("::") for line in (one.message + "\n" + one.title).splitlines())
+    assert "\x1b" not in one.message + one.title
+
+
+@pytest.mark.parametrize("said", ["x" * 70_000, "日" * 30_000, "x" + "👍" * 20_000])
+def test_an_annotation_is_cut_between_characters(said: str) -> None:
+    (one,) = annotations_of([a_finding("nit", "1" * 300, body=said, start_line=1)])
+    assert LARGEST_MESSAGE - 6 < len(one.message.encode()) <= LARGEST_MESSAGE
+    assert one.message[-2:] == said[-1] + "…"
+    assert len(one.title) == LARGEST_TITLE
 
 
 def test_the_jobs_summary_has_every_finding_in_full() -> None:
