@@ -203,7 +203,7 @@ class Histories:
         self.git("fetch", "--quiet", "--force", str(self.here), "+refs/heads/*:refs/heads/*", cwd=self.there)
 
     def review(self, place: str, answer: Mapping[str, Any] | str, signer: str, **said: Any) -> str:  # noqa: ANN401
-        """A review by a model that gives this answer; the recorded verdict, "" where none was recorded now."""
+        """A review by a model that gives this answer: the recorded verdict, or why there is no new one."""
         text = answer if isinstance(answer, str) else json.dumps({**review_answer("x"), **answer})
         exits: tuple[int | None, ...] = said.get("exits", ())
         outcomes = tuple(CommandOutcome(command="make test", exit_code=code) for code in exits)
@@ -216,12 +216,12 @@ class Histories:
                     workspace, survey(workspace, head="topic", base="main", run=None), claim="", dispute=dispute
                 )
                 if standing_verdict(brief, outcomes) is not None:
-                    return ""
+                    return "stands"
                 question = compose(workspace, brief, outcomes, model=model, effort=None, asker=asker)
                 verdict = review(workspace, question, asker).verdict.verdict
         except CtoError as error:
             _has_a_reason(error)
-            return ""
+            return error.code
         self._did(place, Act(len(self.acts), verdict, content, signer, model, exits, bool(dispute)))
         return verdict
 
@@ -233,6 +233,11 @@ class Histories:
             _has_a_reason(error)
             return
         self._did(place, Act(len(self.acts), "override", self.content(), signer))
+
+    def main_moves_on(self, name: str) -> None:
+        self.git("switch", "--quiet", "main")
+        self.commit(name, f"{self.git('rev-list', '--count', 'main')}\n", author="ben")
+        self.git("switch", "--quiet", "topic")
 
     def go_on(self, signer: str) -> None:
         try:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.cli.histories import EVIL, MODELS, Histories
 from tests.keys import Key, new_key
@@ -25,7 +25,7 @@ from tests.world import finding
 
 LONG = int(os.environ.get("GIT_CTO_TEST_HISTORIES", "0"))
 PROFILE = settings(
-    max_examples=LONG or 20,
+    max_examples=LONG or 15,
     stateful_step_count=20 if LONG else 12,
     deadline=None,
     derandomize=not LONG,
@@ -70,37 +70,37 @@ class AnyHistory(RuleBasedStateMachine):
     def teardown(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @initialize(trust=st.sampled_from(["local", "signed", "signed"]), threshold=st.sampled_from([1, 1, 1, 2]))
+    def begin(self, trust: str, threshold: int) -> None:
+        """Under some rules, and with something that is open."""
+        self.world.rules.trust, self.world.rules.threshold = trust, threshold
+        self.world.settle()
+        self.world.review("here", CLEAN, "ben")
+
     # ---- the change
 
     @rule(text=st.sampled_from(["2\n", "3\n", "4\n"]), author=st.sampled_from(["zoe", "ada"]), amend=st.booleans())
     def commit(self, text: str, author: str, amend: bool) -> None:  # noqa: FBT001 -- hypothesis passes by name
         self.world.commit("app.py", text, author=author, amend=amend)
 
-    @rule()
-    def amend_the_message(self) -> None:
-        self.world.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "Better said")
+    @rule(how=st.sampled_from(["message", "rebase", "squash", "main", "main, same file"]))
+    def rewrite(self, how: str) -> None:
+        """The same change, or nearly, under other commits."""
+        if how == "message":
+            self.world.git("commit", "--quiet", "--amend", "--allow-empty", "-m", "Better said")
+        elif how == "rebase":
+            self.world.git("rebase", "--quiet", "main", ok=False)
+            self.world.git("rebase", "--abort", ok=False)
+        elif how == "squash":
+            self.world.git("reset", "--quiet", "--soft", self.world.git("merge-base", "main", "topic"))
+            self.world.git("commit", "--quiet", "--allow-empty", "-m", "All at once")
+        else:
+            self.world.main_moves_on("app.py" if how == "main, same file" else "other.py")
 
     @rule(what=st.sampled_from(["logo.png", "evil.txt", ".github/workflows/x.yml"]))
     def touch_something_special(self, what: str) -> None:
         content = {"logo.png": b"\0\1", "evil.txt": EVIL.encode()}.get(what, b"on: push\n")
         self.world.commit(what, content)
-
-    @rule()
-    def rebase(self) -> None:
-        self.world.git("rebase", "--quiet", "main", ok=False)
-        self.world.git("rebase", "--abort", ok=False)
-
-    @rule(name=st.sampled_from(["app.py", "other.py"]))
-    def main_moves_on(self, name: str) -> None:
-        self.world.git("switch", "--quiet", "main")
-        self.world.commit(name, f"{self.world.git('rev-list', '--count', 'main')}\n", author="ben")
-        self.world.git("switch", "--quiet", "topic")
-
-    @rule()
-    def squash(self) -> None:
-        base = self.world.git("merge-base", "main", "topic")
-        self.world.git("reset", "--quiet", "--soft", base)
-        self.world.git("commit", "--quiet", "--allow-empty", "-m", "All at once")
 
     # ---- what people say
 
@@ -115,7 +115,7 @@ class AnyHistory(RuleBasedStateMachine):
     def review(self, place: str, answer: Any, signer: str, **said: Any) -> None:  # noqa: ANN401
         self.world.show_there()
         verdict = self.world.review(place, answer, signer, **said)
-        self.seen[f"review: {verdict or 'nothing new'}"] += 1
+        self.seen[f"review: {verdict}"] += 1
 
     @rule(signer=people)
     def approve(self, signer: str) -> None:
@@ -157,27 +157,22 @@ class AnyHistory(RuleBasedStateMachine):
             setattr(self.world.rules, name, value)
         self.world.settle()
 
-    # ---- attacks
-
-    @rule(signer=st.sampled_from(["", "eve", "keep"]), namespace=st.sampled_from(["git-cto.verdict.v1", "git"]))
-    def forge(self, signer: str, namespace: str) -> None:
-        self.world.forge("" if signer == "keep" else signer, namespace=namespace)
-
-    @rule(signer=people)
-    def sign_something_else(self, signer: str) -> None:
-        self.world.forge(signer, namespace="git")
-
-    @rule(keep=st.booleans())
-    def tamper(self, keep: bool) -> None:  # noqa: FBT001 -- hypothesis passes by name
-        self.world.tamper(keep_signatures=keep)
-
-    @rule(shadow=st.booleans())
-    def delete(self, shadow: bool) -> None:  # noqa: FBT001 -- hypothesis passes by name
-        self.world.delete(shadow=shadow)
-
-    @rule()
-    def transplant(self) -> None:
-        self.world.transplant()
+    @rule(
+        how=st.sampled_from(["forge", "forge", "tamper", "tamper", "delete", "delete all", "transplant"]),
+        signer=st.sampled_from(["", "eve", "ada for git", "ben for git"]),
+        keep=st.booleans(),
+    )
+    def attack(self, how: str, signer: str, keep: bool) -> None:  # noqa: FBT001 -- hypothesis passes by name
+        """By somebody who can write to the notes, and has nobody's key but eve's."""
+        name, _, other = signer.partition(" for ")
+        if how == "forge":
+            self.world.forge(name, namespace=other or "git-cto.verdict.v1")
+        elif how == "tamper":
+            self.world.tamper(keep_signatures=keep)
+        elif how == "transplant":
+            self.world.transplant()
+        else:
+            self.world.delete(shadow=how == "delete all")
 
     # ---- what has to hold
 
@@ -203,5 +198,4 @@ def test_no_history_opens_the_gate_for_what_nobody_trusted_let_in(keys: Mapping[
     AnyHistory.seen.clear()
     run_state_machine_as_test(AnyHistory, settings=PROFILE)
     seen = AnyHistory.seen
-    assert seen["open"] > 20, seen  # or this would hold of a gate that is never open
-    assert {"review: approve", "review: revise"} <= set(seen), seen
+    assert min(seen["open"], seen["closed"]) > 20, seen  # or this would hold of a gate that is never open
