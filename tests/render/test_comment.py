@@ -6,7 +6,7 @@ import re
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
@@ -234,7 +234,8 @@ def test_lists_end_somewhere_and_say_so() -> None:
     assert isinstance(latest.body, VerdictRecord)
     seven = replace(latest, body=replace(latest.body, review=replace(latest.body.review, findings=findings)))
     pull = judged("revise", "revise", verdict=seven, inline=tuple(one.id for one in findings))
-    assert "and 2 more" in Page(body(pull)).text
+    text = Page(body(pull)).text.partition("Plan, ")[0]
+    assert (text.count("and 2 more"), text.count("src/app/routes.py:41")) == (1, 5)
 
 
 def test_what_stands_on_its_line_and_what_was_met_is_not_explained_again() -> None:
@@ -387,6 +388,8 @@ def test_the_gravest_annotation_comes_first_and_needs_a_line() -> None:
 
 @quick
 @given(hostile)
+@example("\x1b[31m")
+@example("::error::x")
 def test_an_annotation_is_plain_text(said: str) -> None:
     (one,) = annotations_of([a_finding("nit", said or "x", body=said, start_line=1)])
     assert one.message

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from git_cto.redaction import printable
 from git_cto.render.comment import sections as comment_sections
 from git_cto.render.comment import title
 from git_cto.render.fitting import Section, fitted
@@ -87,7 +88,7 @@ def _annotation(finding: Finding) -> Annotation:
         start_line=start,
         end_line=max(start, finding.end_line or start),
         level=_LEVELS[finding.severity],
-        title=f"{finding.severity}: {finding.id}"[:LARGEST_TITLE],
+        title=shortened(printable(f"{finding.severity}: {finding.id}"), LARGEST_TITLE),
         message=_in_bytes(plain(finding.body), LARGEST_MESSAGE) or finding.severity,
     )
 
