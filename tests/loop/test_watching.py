@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from git_cto.demo.claude_replies import Use, refuses
+from git_cto.demo.server import Reply
 from git_cto.work.documents import DOCUMENTS
-from tests.loop.world import WORK, Loop, a_task, approving, refusing, until
+from tests.loop.world import WORK, Loop, a_task, approving, refusing, until, writes
+from tests.world import Said
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -71,6 +76,57 @@ def test_what_it_took_is_said_per_phase_task_and_round_everywhere_alike(loop: Lo
     valid(later, "run")
     assert [one["tokens"] for one in later["taken"]] == [one["tokens"] for one in said.json["taken"]]
     assert later["cost"] == pytest.approx(said.json["cost"], abs=1e-5)
+
+
+def counted(loop: Loop, said: Said, tries: int) -> None:
+    """What was taken for t2 in as many tries is in its result, in the record, and what `status` says later."""
+    assert said.code == 0, said.text
+    taken = [one for one in said.json["taken"] if one["task"] == "t2"]
+    assert len(taken) == tries
+    (kept,) = [one for one in loop.records()[-1]["results"] if one["task_id"] == "t2"]
+    assert kept["tokens"] == sum(one["tokens"] for one in taken)
+    assert kept["cost"] == pytest.approx(sum(one["cost"] for one in taken), abs=1e-6)
+    later = loop.cto("status", loop.id, "--json").json
+    assert later["tokens"] == said.json["tokens"]
+    assert later["cost"] == pytest.approx(said.json["cost"], abs=1e-5)
+
+
+def to_the_same_file(task: str, folder: str, said: str) -> Sequence[Use]:
+    """Both write shared.txt; whoever hears of trouble puts up with what is there."""
+    shared = f"{folder}/shared.txt"
+    if "<<<TROUBLE" in said:
+        return [("Read", {"file_path": shared}), *writes(task, folder, "")]
+    return [("Write", {"file_path": shared, "content": f"{task}\n"}), *writes(task, folder, "")]
+
+
+def test_a_try_that_came_to_nothing_because_of_a_conflict_is_counted_too(loop: Loop) -> None:
+    loop.answer = to_the_same_file
+    counted(loop, loop.cto("run", "Write the files", "--jobs", "2", "--json"), 2)
+
+
+def test_a_try_that_came_to_nothing_because_of_a_hook_is_counted_too(loop: Loop) -> None:
+    hook = f'#!/bin/sh\n[ ! -e t2.txt ] || [ -e "{loop.home}/once" ] || {{ touch "{loop.home}/once"; exit 1; }}\n'
+    loop.write(".git/hooks/pre-commit", hook).chmod(0o755)
+    counted(loop, loop.cto("run", "Write the files", "--json"), 2)
+
+
+def test_a_try_of_an_earlier_loop_is_counted_where_its_result_conflicts(loop: Loop) -> None:
+    """t2 was done and not merged when the loop ended; a resume has t2 done again, on top of what t1 did meanwhile."""
+    asked = threading.Event()
+
+    def answer(task: str, folder: str, said: str) -> Sequence[Use] | Reply:
+        if task == "t1" and not asked.is_set():
+            until(lambda: loop.git("rev-parse", "--verify", "--quiet", f"refs/heads/cto/{loop.id}/t2", ok=False))
+            asked.set()
+            return refuses(400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.")
+        return to_the_same_file(task, folder, said)
+
+    loop.answer = answer
+    assert loop.cto("run", "Write the files", "--jobs", "2").code == 3
+    assert loop.results(f"cto/{loop.id}/t2") == [("t2", "done", "1")]
+    said = loop.cto("run", "--resume", "--jobs", "2", "--json")
+    assert said.code == 0, said.text
+    counted(loop, said, 2)
 
 
 def test_the_summary_fits_a_terminal_and_names_task_round_and_money(loop: Loop) -> None:

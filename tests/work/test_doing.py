@@ -29,7 +29,7 @@ from git_cto.errors import GitError, UsageError
 from git_cto.repo import worktrees
 from git_cto.repo.runs import results, task_ref
 from git_cto.work.acting import guidance
-from git_cto.work.doing import Doing, Hints, Result, do_task, finished_result, skip_task
+from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.runs import Run, load_run
 from git_cto.work.workspace import Workspace
 from tests.agents.conftest import processes_with
@@ -60,7 +60,7 @@ class Bench:
             planned = run.task("t1")
             view = replace(planned, task=msgspec.structs.replace(planned.task, **self.task), feedback=feedback)
             doing = self.doing(script, **said)
-            return do_task(workspace, run, view, run.trunk or "", doing, lambda _: None, hints or Hints())
+            return do_task(workspace, run, view, run.trunk or "", doing, lambda _: None, hints or Hints(), Tab())
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Workspace, Run]]:
@@ -495,7 +495,7 @@ def test_one_that_is_stopped_leaves_a_patch_and_no_process(bench: Bench) -> None
     with bench.opened() as (workspace, run):
         doing = bench.doing(f"echo half > a.txt; echo up; sleep 600; true # {bench.run_id}", stop=stop)
         with pytest.raises(StoppedError):
-            do_task(workspace, run, run.task("t1"), run.trunk or "", doing, lambda _: stop.set(), Hints())
+            do_task(workspace, run, run.task("t1"), run.trunk or "", doing, lambda _: stop.set(), Hints(), Tab())
     assert "+half" in bench.kept("patch")
     assert processes_with(f"# {bench.run_id}") == []
 
@@ -523,15 +523,15 @@ def test_work_that_is_on_the_branch_is_gone_on_with_unless_there_was_trouble(ben
 def test_a_result_that_only_lacks_its_merge_is_found(bench: Bench) -> None:
     done = bench.do("echo a > a.txt; echo 'Made a.'")
     with bench.opened() as (workspace, run):
-        found = finished_result(workspace, run, run.task("t1"), run.trunk or "")
+        found = finished_result(workspace, run, run.task("t1"), run.trunk or "", Tab())
         assert found == Result(task="t1", outcome="done", summary="t1: Made a.", commit=done.commit)
         workspace.git.run("update-ref", task_ref(run.id, "t1"), run.trunk or "")
-        assert finished_result(workspace, run, run.task("t1"), run.trunk or "") is None
+        assert finished_result(workspace, run, run.task("t1"), run.trunk or "", Tab()) is None
 
 
 def test_a_task_that_is_skipped_says_why(bench: Bench) -> None:
     with bench.opened() as (workspace, run):
-        result = skip_task(workspace, run, run.task("t1").task, run.trunk or "", "t0 came to nothing before it")
+        result = skip_task(workspace, run, run.task("t1").task, run.trunk or "", "t0 came to nothing before it", Tab())
     assert (result.outcome, bench.changed(result)) == ("blocked", [])
     assert bench.message(result.commit).startswith("t1: t0 came to nothing before it\n\nCto-Run:")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from git_cto.agents.base import Limits, OnActivity, Usage
+from git_cto.redaction import printable
 
 DEFAULT_TOOLS = ("Read", "Edit", "Write", "Bash", "Glob", "Grep")
 
@@ -44,6 +45,11 @@ class Work:
     usage: Usage = field(default_factory=Usage)
     cost: float = 0.0  # US dollars, as the executor reports them
     seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Who it was, with what: `claude 2.1.197 some-model`."""
+        return printable(" ".join(filter(None, (self.executor, self.version, self.model))))
 
 
 class Executor(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from git_cto.agents import strays
@@ -19,12 +20,13 @@ from git_cto.model import ContinueRecord, ResultOutcome
 from git_cto.repo import worktrees
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref, trunk_ref
-from git_cto.work.doing import Doing, Hints, Result, do_task, finished_result, skip_task
+from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
 from git_cto.work.progress import Budget, Progress
 from git_cto.work.runs import Run, TaskView, required_trunk, was_judged
 
 if TYPE_CHECKING:
+    from git_cto.agents.executor import Work
     from git_cto.work.workspace import Workspace
 
 SETTLED = frozenset({"done", "blocked", "failed"})
@@ -129,10 +131,12 @@ class _Shift:
     ended: dict[str, Result] = field(default_factory=dict)
     merged: dict[str, ResultOutcome] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
+    tabs: dict[str, Tab] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._order = [view.task.id for view in self.waiting]
         self._views = {view.task.id: view for view in self.waiting}
+        self.tabs = {task: Tab(heard=partial(self._taken, task)) for task in self._order}
 
     def work(self, pool: ThreadPoolExecutor) -> None:
         """Until everything is merged, or the crew may not go on."""
@@ -162,11 +166,12 @@ class _Shift:
 
     def _do(self, view: TaskView, trunk: str, trouble: str = "") -> Result:
         """One task, in a thread of its own."""
-        task, progress = view.task, self.crew.progress
+        task, progress, tab = view.task, self.crew.progress, self.tabs[view.task.id]
         stuck = [other for other in task.depends_on if self._outcome(other) in _NOTHING]
-        kept = None if trouble else finished_result(self.workspace, self.run, view, trunk)
+        kept = None if trouble else finished_result(self.workspace, self.run, view, trunk, tab)
         if stuck:
-            result = skip_task(self.workspace, self.run, task, trunk, f"{', '.join(stuck)} came to nothing before it")
+            why = f"{', '.join(stuck)} came to nothing before it"
+            result = skip_task(self.workspace, self.run, task, trunk, why, tab)
         elif kept:
             result = kept
         else:
@@ -189,14 +194,18 @@ class _Shift:
             if error.code != "git_failed":
                 raise
             why = f"its result cannot be committed: {error.message}"
-        return skip_task(self.workspace, self.run, view.task, trunk, why)
+        return skip_task(self.workspace, self.run, view.task, trunk, why, self.tabs[view.task.id])
 
     def _once(self, view: TaskView, trunk: str, trouble: str) -> Result:
         def heard(activity: Activity) -> None:
             self.crew.progress.doing(view.task.id, activity)
 
         hints = Hints(trouble=trouble, word=self.word)
-        return do_task(self.workspace, self.run, view, trunk, self.crew.next_doing(), heard, hints)
+        tab = self.tabs[view.task.id]
+        return do_task(self.workspace, self.run, view, trunk, self.crew.next_doing(), heard, hints, tab)
+
+    def _taken(self, task: str, work: Work) -> None:
+        self.crew.progress.take("task", task, work.name, work.usage.total, work.cost)
 
     def _outcome(self, task: str) -> str:
         return self.merged.get(task) or self.run.task(task).state

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from git_cto.agents.base import OnActivity
 from git_cto.agents.executor import Work
 from git_cto.errors import CtoError, GitError
 from git_cto.ledger.artifacts import Slot
-from git_cto.model import ResultOutcome, Task
+from git_cto.model import ResultOutcome, Task, TaskResult
 from git_cto.redaction import printable, redacted, secret_values, without_secrets
 from git_cto.repo import worktrees
 from git_cto.repo.repository import Repository
@@ -27,12 +28,12 @@ from git_cto.work.acting import COMMANDS, Act, Doing, Hints, act
 from git_cto.work.keeping import reserve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from git_cto.work.runs import Run, TaskView
     from git_cto.work.workspace import Workspace
 
-__all__ = ["Doing", "Hints", "Result", "do_task", "finished_result", "skip_task"]
+__all__ = ["Doing", "Hints", "Result", "Tab", "do_task", "finished_result", "skip_task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,41 @@ class Result:
     work: Work | None = None
 
 
-def do_task(
+@dataclass(kw_only=True)
+class Tab:
+    """What an executor has taken for a task in this round: also for tries of which nothing else is left.
+
+    `heard` is told of each try when it has ended.
+    """
+
+    heard: Callable[[Work], None] = lambda _: None
+    executor: str = ""
+    tokens: int = 0
+    cost: float = 0.0
+
+    def put(self, work: Work) -> None:
+        """One more try."""
+        self._add(work.name, work.usage.total, work.cost)
+        self.heard(work)
+
+    def put_result(self, result: TaskResult) -> None:
+        """A try of an earlier loop, of which everybody has heard."""
+        self._add(result.executor, result.tokens, result.cost)
+
+    def _add(self, executor: str, tokens: int, cost: float) -> None:
+        self.executor = executor or self.executor
+        self.tokens += tokens
+        self.cost += cost
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """What a result commit says of it."""
+        if not self.executor:
+            return {}
+        return {"Cto-Executor": self.executor, "Cto-Tokens": str(self.tokens), "Cto-Cost": f"{self.cost:.6f}"}
+
+
+def do_task(  # noqa: PLR0913, PLR0917 -- each of them is something else
     workspace: Workspace,
     run: Run,
     view: TaskView,
@@ -55,6 +90,7 @@ def do_task(
     doing: Doing,
     on_activity: OnActivity,
     hints: Hints,
+    tab: Tab,
 ) -> Result:
     """Does one task on top of `trunk` (or of what its branch has that trunk has not) and commits the result.
 
@@ -68,11 +104,13 @@ def do_task(
 
     def work(place: _Place) -> Result:
         done = act(workspace, run, view, doing, on_activity, place.folder, hints, slot)
+        if done.work:
+            tab.put(done.work)
         seen = _seen(workspace, place, view.task, done)
         if not seen.taken:
             seen = seen.noting(place.keep_patch(slot, seen.tree))
             place.renew()
-        message, trailers = _message(workspace, run, view.task, seen, done.work)
+        message, trailers = _message(workspace, run, view.task, seen, tab)
         commit = place.commit(message, trailers)
         return Result(
             task=view.task.id,
@@ -86,19 +124,19 @@ def do_task(
     return _in_worktree(workspace, run, view.task, start, tip, slot, work)
 
 
-def skip_task(workspace: Workspace, run: Run, task: Task, trunk: str, why: str) -> Result:
-    """A result for a task that cannot be tried: an empty commit on top of `trunk` that says why."""
+def skip_task(workspace: Workspace, run: Run, task: Task, trunk: str, why: str, tab: Tab) -> Result:
+    """A result for a task that cannot be tried (again): an empty commit on top of `trunk` that says why."""
 
     def work(place: _Place) -> Result:
         seen = _Seen(outcome="blocked", said=_clean(workspace, why))
-        commit = place.commit(*_message(workspace, run, task, seen, None))
+        commit = place.commit(*_message(workspace, run, task, seen, tab))
         return Result(task=task.id, outcome="blocked", summary=seen.said, commit=commit)
 
     tip = workspace.git.read_ref(task_ref(run.id, task.id))
     return _in_worktree(workspace, run, task, trunk, tip, None, work)
 
 
-def finished_result(workspace: Workspace, run: Run, view: TaskView, trunk: str) -> Result | None:
+def finished_result(workspace: Workspace, run: Run, view: TaskView, trunk: str, tab: Tab) -> Result | None:
     """The result of this round that the task's branch has and trunk has not: only its merge is missing."""
     tip = workspace.git.read_ref(task_ref(run.id, view.task.id))
     if tip is None or not _goes_on(workspace, run, tip, trunk):
@@ -106,6 +144,7 @@ def finished_result(workspace: Workspace, run: Run, view: TaskView, trunk: str) 
     found = results(workspace.lens, trunk, tip, run.id).get(view.task.id)
     if found is None or found.commit != tip or found.round != run.standing.round:
         return None
+    tab.put_result(found)
     return Result(task=view.task.id, outcome=found.outcome, summary=found.summary, commit=tip)
 
 
@@ -317,18 +356,15 @@ def _clean(workspace: Workspace, said: str) -> str:
     return redacted(printable(said, lines=True), secret_values(workspace.environ)).strip() or "(nothing was said)"
 
 
-def _message(workspace: Workspace, run: Run, task: Task, seen: _Seen, work: Work | None) -> tuple[str, dict[str, str]]:
+def _message(workspace: Workspace, run: Run, task: Task, seen: _Seen, tab: Tab) -> tuple[str, dict[str, str]]:
     """Message and trailers of a result commit: what was said, what git saw, and what it took."""
     trailers = {
         "Cto-Run": run.id,
         "Cto-Task": task.id,
         "Cto-Outcome": seen.outcome,
         "Cto-Round": str(run.standing.round),
+        **tab.trailers,
     }
-    if work:
-        trailers["Cto-Executor"] = printable(" ".join(filter(None, (work.executor, work.version, work.model))))
-        trailers["Cto-Tokens"] = str(work.usage.total)
-        trailers["Cto-Cost"] = f"{work.cost:.6f}"
     subject, _, rest = seen.said.partition("\n")
     seen_by_git = "\n".join(f"git-cto saw: {_clean(workspace, note)}" for note in seen.notes)
     parts = (f"{task.id}: {subject[:100]}", rest.strip(), seen_by_git)

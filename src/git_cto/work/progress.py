@@ -111,9 +111,6 @@ class Progress:
     def ended(self, result: Result) -> None:
         """A task has a result."""
         work = result.work
-        if work:
-            agent = " ".join(filter(None, (work.executor, work.version, work.model)))
-            self.take("task", result.task, agent, work.usage.total, work.cost)
         self.tell(
             Event(
                 kind="ended",
