@@ -1,4 +1,4 @@
-"""Writes the documentation that is generated: docs/cli.md, the man pages and the JSON Schemas.
+"""Writes the documentation that is generated: docs/cli.md, docs/comment.md, the man pages and the JSON Schemas.
 
 `python docs/generate.py` writes what is stale and removes what nobody generates any more; with `--check` it only says
 so, and fails. What is written by hand (README.md, docs/ledger.md, ...) is held to the code by tests/test_docs.py.
@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from git_cto import __version__
 from git_cto.answers import plan_schema, review_schema
@@ -22,6 +23,7 @@ from git_cto.cli import VERBS, group
 from git_cto.config import KNOWN
 from git_cto.errors import ExitCode
 from git_cto.ledger.records import PREDICATES
+from git_cto.render.comment import Place, body
 from git_cto.work.documents import DOCUMENTS
 
 DOCS = Path(__file__).resolve().parent
@@ -37,6 +39,11 @@ branch of `origin`, else `main` or `master`; a run remembers the target it was p
 _SETTINGS = """\
 `git config` keys, for this repository or (`--global`) for all of yours. They may narrow the policy of the target
 branch, never widen it; an unknown `cto.` key is an error."""
+
+_ABOUT_THE_COMMENT = """\
+The action keeps one comment at a pull request and edits it in place. Its first line says how the pull request stands.
+It is for people: nothing is ever read back from it. What a model, a commit or a person wrote is shown as plain text.
+Where it would be longer than GitHub allows, whole parts are left out, the least important first, and it says so."""
 
 EXIT_CODES: dict[ExitCode, str] = {
     ExitCode.OK: "approved, or done",
@@ -69,7 +76,7 @@ def main(argv: list[str]) -> int:
 
 def rendered() -> dict[Path, str]:
     """Every generated file with what it should say."""
-    files = {DOCS / "cli.md": _cli()}
+    files = {DOCS / "cli.md": _cli(), DOCS / "comment.md": _comment()}
     files |= {DOCS / "man" / f"{name}.1": text for name, text in _man_pages()}
     files |= {DOCS / "schemas" / f"{name}.json": _json(schema) for name, schema in schemas()}
     return files
@@ -126,6 +133,28 @@ def _text_block(text: str) -> str:
 def _table(head: tuple[str, str], rows: Iterator[tuple[str, str]]) -> str:
     lines = [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
     return "\n".join(lines)
+
+
+# ---- the comment at a pull request ---------------------------------------------------------------------------------
+
+
+def _comment() -> str:
+    """What each state of a pull request says first and last, and one of them in full, from the tests' situations."""
+    sys.path.insert(0, str(DOCS.parent))  # as a script, this one is not in a package
+    from tests.render.pulls import PULLS  # noqa: PLC0415 -- needs the path
+
+    shown = [body(replace(pull, place=Place())).split("\n\n") for pull in PULLS.values()]
+    rows = dict.fromkeys((parts[0].split("### ")[1], parts[1], parts[-1]) for parts in shown)
+    lines = [f"| {' | '.join(' '.join(part.split()) for part in row)} |" for row in rows]
+    parts = [
+        "# The comment at a pull request",
+        "<!-- Written by docs/generate.py (`make docs`); edits here are lost. -->",
+        _ABOUT_THE_COMMENT,
+        "\n".join(["| first line | then | last line |", "|---|---|---|", *lines]),
+        "## One in full",
+        body(PULLS["revise"]),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 # ---- man pages -----------------------------------------------------------------------------------------------------

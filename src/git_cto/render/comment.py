@@ -139,7 +139,7 @@ _NEXT: dict[State, str] = {
     "`git cto review --sign`, then `git cto sync`.",
     "fork": _ASK,
     "overtaken": _CHANGES,
-    "finished": "",
+    "finished": "It is judged again when it is opened again.",
 }
 _HINT = "`git cto show` has all of it."
 
