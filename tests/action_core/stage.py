@@ -116,6 +116,16 @@ class Stage:
         self.world.commit("Who signs")
         self.publish()
 
+    def overridden(self, *commits: str) -> None:
+        """Somebody lets these commits in for main, on a machine of theirs, with a key that main allows."""
+        self._monkeypatch.setenv("GIT_CTO_SIGNING_KEY", self.key)
+        self.world.git("fetch", "--quiet", "origin")
+        for commit in commits:
+            said = self.world.cto("override", commit, "--base", "main", "--reason", "Seen")
+            assert said.code == 0, said.text
+        assert self.world.cto("sync").code == 0
+        self._monkeypatch.delenv("GIT_CTO_SIGNING_KEY")
+
     def records(self) -> int:
         """How many records the forge's ledger has."""
         listed = self.bare("for-each-ref", "--format=%(objectname)", LEDGER)
