@@ -172,18 +172,8 @@ class Stage:
         **inputs: str,
     ) -> Ran:
         """Runs the action on an event, with a model that says what `script` says."""
-        self.jobs += 1
-        temp = self.tmp / f"runner{self.jobs}"
-        temp.mkdir()
         with ModelServer(script) as model:
-            endpoint = f"http://127.0.0.1:{model.port}/v1/responses"
-            given = {
-                "github_token": token,
-                "openai_api_key": key,
-                "responses_api_endpoint": endpoint,
-                "signing_key": self.key,
-            }
-            self._variables(temp, payload, event, {**given, **inputs})
+            temp = self.prepared(payload, model, event, github_token=token, openai_api_key=key, **inputs)
             before = set(os.listdir(temp))
             said = World(temp / "work", self._monkeypatch).cto("action")
         left = set(os.listdir(temp)) - before - {"record", "work", "output", "summary"}
@@ -196,6 +186,20 @@ class Stage:
             summary=summary.read_text() if summary.exists() else "",
             requests=tuple(model.requests),
         )
+
+    def prepared(self, payload: Json, model: ModelServer, event: str = "pull_request_target", **inputs: str) -> Path:
+        """Gives this process the environment of a new job; the folder that it may write in."""
+        self.jobs += 1
+        temp = self.tmp / f"runner{self.jobs}"
+        temp.mkdir()
+        given = {
+            "github_token": TOKEN,
+            "openai_api_key": KEY,
+            "responses_api_endpoint": f"http://127.0.0.1:{model.port}/v1/responses",
+            "signing_key": self.key,
+        }
+        self._variables(temp, payload, event, {**given, **inputs})
+        return temp
 
     def _variables(self, temp: Path, payload: Json, event: str, inputs: dict[str, str]) -> None:
         path = temp / "event.json"

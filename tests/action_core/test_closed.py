@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
-from tests.action_core.stage import KEY, TWO, Stage, approving, refusing
+from git_cto.demo.server import ModelServer, hang
+from tests.action_core.stage import KEY, TWO, Stage, approving, outputs_of, refusing
 from tests.forge.fake import TOKEN
+from tests.loop.world import until
 
 THREE = "def version():\n    return 3\n"
 
@@ -71,6 +77,11 @@ def test_a_fork_is_reviewed_when_somebody_with_write_access_has_a_hand_in_it(sta
     stage.opened(author="mallory", head_repository="mallory/app")
     ran = stage.review(approving(), action="labeled", sender="ada")
     assert (ran.code, ran.asked) == (0, 1), ran.log
+
+
+def test_a_fork_that_was_deleted_is_still_fetched(stage: Stage) -> None:
+    stage.opened(author="mallory", head_repository=None)
+    assert stage.review(approving(), sender="ada").code == 0
 
 
 def test_whom_the_workflow_names_is_reviewed_without_write_access(stage: Stage) -> None:
@@ -206,6 +217,32 @@ def test_a_reviewer_that_cannot_be_reached_is_no_verdict(stage: Stage) -> None:
     assert (ran.code, ran.outputs["allowed"], stage.checks()) == (3, "false", ["failure"]), ran.log
     assert "### ? Could not be reviewed" in stage.comment_text
     assert stage.records() == 0
+
+
+@pytest.mark.parametrize("how, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_job_that_is_cancelled_decides_nothing_and_leaves_nothing_running(
+    stage: Stage, how: signal.Signals, code: int
+) -> None:
+    """Case 76."""
+    stage.opened()
+    with ModelServer([hang()]) as model:
+        temp = stage.prepared(stage.event(), model)
+        before = set(os.listdir(temp))
+        with stage.world.process("action", cwd=temp) as job:
+            until(lambda: model.requests)
+            job.send_signal(how)
+            assert job.wait(30) == code
+    assert set(os.listdir(temp)) - before <= {"record", "output", "summary"}
+    assert outputs_of(temp / "output") == {"allowed": "false"}
+    assert (stage.checks(), stage.records()) == ([], 0)
+    assert not [one for one in Path("/proc").glob("[0-9]*/environ") if _has(one, temp)]
+
+
+def _has(environ: Path, temp: Path) -> bool:
+    try:
+        return f"CODEX_HOME={temp}".encode() in environ.read_bytes()
+    except OSError:
+        return False
 
 
 def test_a_signing_key_that_is_none_is_told_before_anything_is_paid_for(stage: Stage) -> None:

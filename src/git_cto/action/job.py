@@ -20,6 +20,7 @@ from git_cto.action.posting import Post
 from git_cto.action.review import review
 from git_cto.action.scene import Means, Scene, scene_of, still_there, working_environment
 from git_cto.action.slash import Command, may, obey, read_command
+from git_cto.agents.process import termination_unwinds
 from git_cto.errors import CtoError, ExitCode, ToolError, UsageError
 from git_cto.forge.event import MAX_PAYLOAD, parse_event
 from git_cto.forge.hub import Hub
@@ -61,7 +62,7 @@ def run_job(environ: Mapping[str, str], log: TextIO) -> int:
         job, inputs = read_job(environ), read_inputs(environ)
         for secret in (inputs.github_token, inputs.openai_api_key, inputs.anthropic_api_key, inputs.signing_key):
             runner.mask(secret)
-        with runner.quiet_log():
+        with runner.quiet_log(), termination_unwinds():  # a job that is cancelled leaves nothing running
             ended = _handled(job, inputs, environ)
     except CtoError as error:
         ended = _stopped(error)
