@@ -117,6 +117,7 @@ def test_a_push_during_the_review_approves_nothing(stage: Stage) -> None:
     ran = stage.review(pushes)  # type: ignore[arg-type]
     assert (ran.code, ran.outputs["allowed"]) == (3, "false"), ran.log
     assert (stage.checks(), stage.checks(head), stage.comments) == ([], [], [])
+    assert ran.summary.startswith("### ↻ Overtaken")
     assert stage.records() == 1  # it was judged, and paid for
 
 

@@ -113,6 +113,10 @@ def test_nobody_overrides_the_gate_for_their_own_pull_request(stage: Stage) -> N
     assert (ran.code, stage.checks()[-1], stage.records()) == (1, "failure", 1), ran.log
     assert "nobody overrides the gate for what is their own" in stage.comment_text
     assert "### ✗ Revise" in stage.comment_text
+    stage.github.permit("grace", "write")
+    stage.world.git("config", "user.email", "grace@users.noreply.github.com")
+    stage.pushed(THREE)
+    assert typed(stage, "/cto override It is fine", "grace").code == 1
     stage.policy("[gate]\nsigner_is_not_author = false\n")
     assert typed(stage, "/cto override It is fine", "ada").code == 0
 

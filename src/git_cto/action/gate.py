@@ -61,20 +61,22 @@ def draft(outcome: Outcome) -> Outcome:
 
 def approvers(scene: Scene) -> tuple[str, ...]:
     """Who has approved exactly this head on the forge, may write here, and is not its author."""
-    hub, pull = scene.means.hub, scene.pull
-    authors = {pull.author.login.lower(), *_logins_in(scene)}
+    hub, pull, authors = scene.means.hub, scene.pull, authors_of(scene)
     reviews = hub.approving_reviews(pull.number, pull.head_sha)
     others = [one.author for one in reviews if not one.author.bot and one.author.login.lower() not in authors]
     return tuple(one.login for one in others[:_MOST_ASKED] if hub.permission(one.login) in {"admin", "write"})
 
 
-def _logins_in(scene: Scene) -> set[str]:
-    """The logins that the change's commits were made under, as far as their addresses are the forge's own."""
+def authors_of(scene: Scene) -> set[str]:
+    """The logins, in lower case, of whoever opened the pull request or made its commits, as far as these tell.
+
+    A commit tells it where its address is the forge's own.
+    """
     change = scene.found.change
     asked = ("log", "--format=%ae%n%ce", "--end-of-options", change.head, f"^{change.base}")
     said = scene.workspace.lens.run(*asked).decode("utf-8", "replace").lower().split("\n")
     names = (address.partition("@")[0] for address in said if "@users.noreply." in address)
-    return {name.rpartition("+")[2] for name in names}
+    return {scene.pull.author.login.lower(), *(name.rpartition("+")[2] for name in names)}
 
 
 def _commits_since(scene: Scene, outcome: Outcome) -> int | None:

@@ -148,9 +148,10 @@ def judge_pull(means: Means, number: int, work: Work, *, comment: bool) -> Ended
             outcome = _judged(scene, post, work)
             state = post.everything(outcome, scene.workspace.lens, comment=comment)
     except CtoError as error:
-        outcome = failed(error)
-        if error.code == "overtaken":
+        if error.code == "overtaken":  # nothing that it came to is posted: the next job's word counts
+            outcome = failed(error, "overtaken")
             return _told(outcome, post.state_of(outcome), post)
+        outcome = failed(error)
         state = post.everything(outcome, None, comment=comment)
     return _told(outcome, state, post)
 

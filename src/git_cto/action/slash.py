@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto import __version__
-from git_cto.action.gate import ask_gate, gate
+from git_cto.action.gate import ask_gate, authors_of, gate
 from git_cto.action.people import may_ask, may_write
 from git_cto.action.review import hand_on, review
 from git_cto.errors import UsageError
@@ -88,10 +88,9 @@ def _obeyed(scene: Scene, command: Command, before: Callable[[Outcome], None]) -
 
 def _override(scene: Scene, command: Command) -> Outcome:
     reason = checked_reason(scene.workspace, command.reason, "/cto override <reason>")
-    author = scene.pull.author.login.lower() == command.who.login.lower()
-    if author and scene.found.policy.gate.signer_is_not_author:
+    if scene.found.policy.gate.signer_is_not_author and command.who.login.lower() in authors_of(scene):
         raise UsageError(
-            f"{command.who.login} wrote this pull request, and nobody overrides the gate for what is their own.",
+            f"{command.who.login} wrote this, and nobody overrides the gate for what is their own.",
             "ask somebody else with write access, or set [gate] signer_is_not_author = false on the target branch",
             code="own_work",
         )
