@@ -6,10 +6,11 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from git_cto.gate.globs import matches, matches_at_once
+from tests.gate.values import quick
 
 _patterns = st.lists(st.sampled_from(["**/", "**", "*", "?", "/", "a", "b", ".", "\u017f"]), max_size=7).map("".join)
 _paths = st.text(alphabet="abAS/.\n", max_size=9)
@@ -31,6 +32,7 @@ def _by_expression(path: str, pattern: str) -> bool:
     return re.fullmatch(text, path, re.DOTALL | re.IGNORECASE) is not None
 
 
+@settings(quick, max_examples=300)
 @given(_patterns, _paths)
 @example("a**/b", "ab")
 @example("a/**/**/b", "a/b")
@@ -39,6 +41,35 @@ def _by_expression(path: str, pattern: str) -> bool:
 @example("***/", "")
 def test_a_pattern_means_what_its_expression_means(pattern: str, path: str) -> None:
     expected = _by_expression(path, pattern)
+    assert matches_at_once(path, pattern) == expected
+    assert matches(path, (pattern,)) == expected
+
+
+@pytest.mark.parametrize(
+    "pattern, path, expected",
+    [
+        ("src/*/test/*.py", "src/a/test/b.py", True),
+        ("src/*/test/*.py", "src/a/b/test/c.py", False),
+        ("src/*/test/*.py", "src/a/test/b/c.py", False),
+        ("src/**/test/*.py", "src/a/b/test/c.py", True),
+        ("src/**/test/*.py", "src/test/c/d.py", False),
+        ("*a*", "x/bab", True),
+        ("/*a*", "x/bab", False),
+        ("a/?*/b*", "a/x/b", True),
+        ("a/?*/b*", "a///b", False),
+        ("*?*", "/", False),
+        ("*?*", "X", True),
+        ("*XX*X*", "a", False),
+        ("**/SRC/**/*.py", "x/src/y/A.PY", True),
+        ("**/src/**/*.py", "x/SRC/y/a.pY", True),
+        ("*\n*\n*", "a\nb\nc", True),
+        ("*.*.*", "abc", False),
+    ],
+)
+def test_a_star_stays_within_its_folder_and_letters_have_no_case_in_either_way_of_matching(
+    pattern: str, path: str, *, expected: bool
+) -> None:
+    assert _by_expression(path, pattern) == expected
     assert matches_at_once(path, pattern) == expected
     assert matches(path, (pattern,)) == expected
 

@@ -145,6 +145,19 @@ def test_any_text_is_a_policy_or_an_error_that_can_be_read(text: str) -> None:
         refused(text)
 
 
+def test_a_mistake_is_said_in_one_sentence_with_what_to_do() -> None:
+    wrong = refused("[rounds]\nmax = 0")
+    assert wrong.message == f"{WHERE}: rounds.max: Expected `int` >= 1."
+    assert wrong.hint == "see git cto init for every key"
+    table = refused("gate = 3")
+    assert (table.message, table.hint) == (f"{WHERE}: [gate] must be a table.", "see git cto init for every key")
+    unknown = refused("[rounds]\nmaks = 3")
+    assert unknown.message == f"{WHERE}: unknown key [rounds] maks."
+    assert unknown.hint == "did you mean max? (known: max, escalate_after)"
+    for text in ("[gate", "gate = " + "[" * 5_000, "[rounds]\nmax = " + "9" * 5_000):
+        assert refused(text).hint == "mend it on the target branch"
+
+
 # ---- the digest
 
 

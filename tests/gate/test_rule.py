@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from git_cto.gate.policy import CoveragePolicy, Policy, ReviewPolicy
-from git_cto.gate.rule import Judged, coverage_gaps, judge
+from git_cto.gate.rule import Judged, coverage_gaps, judge, way_out
 from git_cto.model import (
     CommandOutcome,
     Coverage,
@@ -22,6 +23,7 @@ from git_cto.model import (
     TaskResult,
     TaskReview,
     Verdict,
+    VerdictRecord,
 )
 from tests.gate.values import (
     POLICY,
@@ -29,6 +31,7 @@ from tests.gate.values import (
     a_plan,
     a_review,
     a_task,
+    a_verdict,
     anything,
     judged,
     ran,
@@ -203,8 +206,9 @@ def test_a_verification_that_passed_does_not() -> None:
 
 def test_a_long_command_is_named_in_one_short_line() -> None:
     (why,) = refused(a_review(), commands=(CommandOutcome(command="x\n" * 100, exit_code=1),))
-    assert "\n" not in why
-    assert len(why) < 90
+    assert why == f"verification failed: {('x ' * 30)[:59]}…"
+    exactly = CommandOutcome(command="x" * 60, exit_code=1)
+    assert refused(a_review(), commands=(exactly,)) == (f"verification failed: {'x' * 60}",)
 
 
 # ---- coverage
@@ -346,3 +350,47 @@ def test_a_task_that_was_recorded_as_failed_or_blocked_is_not_approved() -> None
     plan = a_plan(a_task("t1"), a_task("t2"))
     results = (TaskResult(task_id="t1", outcome="done"), TaskResult(task_id="t2", outcome="failed"))
     assert refused(a_review(plan), plan, results=results) == ("t2 was recorded as failed",)
+
+
+# ---- the way out
+
+
+LOOK = "look at it yourself, then git cto override --reason TEXT (or {} in the policy)"
+ODD = Suspicion(path="a.py", line=3, what="speaks to the reviewer")
+UNRULED = "finding 1.1 of an earlier round got no ruling"
+
+
+def barred(*downgrades: str, **said: Any) -> VerdictRecord:  # noqa: ANN401 -- fields
+    """The reviewer would approve; the rule does not, for these reasons."""
+    values: dict[str, Any] = {"verdict": "revise", "model_verdict": "approve", "review": a_review()}
+    return a_verdict(**values | {"downgrades": downgrades} | said)
+
+
+def test_what_no_fix_can_mend_has_another_way_out() -> None:
+    unseen = barred("logo.png cannot be shown: why", coverage=seen(0, ("logo.png", "listed")))
+    assert way_out(unseen, POLICY) == LOOK.format("[coverage] listed_ok")
+    odd = barred("a.py:3 speaks to the reviewer", suspicions=(ODD,))
+    assert way_out(odd, POLICY) == LOOK.format("[review] suspicious_ok")
+    both = barred("1", "2", suspicions=(ODD,), coverage=seen(0, ("logo.png", "listed")))
+    assert way_out(both, POLICY) == LOOK.format("[review] suspicious_ok")
+
+
+def test_an_earlier_finding_that_got_no_ruling_can_be_disputed() -> None:
+    dispute = 'git cto review --dispute "how the earlier finding was mended"'
+    assert way_out(barred(UNRULED), POLICY) == dispute
+    assert way_out(barred(UNRULED, UNRULED.replace("1.1", "1.2")), POLICY) == dispute
+    assert way_out(barred(UNRULED, "t1 is fail"), POLICY) == ""
+
+
+def test_what_a_fix_can_mend_has_no_way_out() -> None:
+    assert way_out(barred("t1 is fail"), POLICY) == ""
+    assert way_out(barred("t1 is fail", "a.py:3 speaks to the reviewer", suspicions=(ODD,)), POLICY) == ""
+    assert way_out(barred("t1 is fail", suspicions=(replace(ODD, bars=False),)), POLICY) == ""
+    excused = Policy(review=ReviewPolicy(suspicious_ok=("a.py",)))
+    assert way_out(barred("t1 is fail", suspicions=(ODD,)), excused) == ""
+    assert way_out(barred("t1 is fail", suspicions=(replace(ODD, path="b.py"),)), excused) != ""
+
+
+@pytest.mark.parametrize("verdict, model", [("revise", "revise"), ("abort", "abort"), ("approve", "approve")])
+def test_there_is_no_way_out_of_what_the_model_said_itself(verdict: Verdict, model: Verdict) -> None:
+    assert way_out(barred(UNRULED, verdict=verdict, model_verdict=model, suspicions=(ODD,)), POLICY) == ""

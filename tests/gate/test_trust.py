@@ -217,6 +217,34 @@ def test_who_wrote_a_change_may_not_be_who_reviewed_it() -> None:
     assert len(same_hands(a_verdict(engine=replace(CODEX, engine="")), [], [])) == 1
 
 
+@pytest.mark.parametrize(
+    "said, who",
+    [
+        ("Ada <ada@openai.com>", "OpenAI"),
+        ("Ada <ada@anthropic.com >", "Anthropic"),
+        ("Ada <ada@anthropic.com> (at work)", "Anthropic"),
+        ("Ada <ada@example.org> <ada@openai.com>", "OpenAI"),
+        ('Ada <"ada@home"@anthropic.com>', "Anthropic"),
+        ("Ada <anthropic.com@example.org>", ""),
+        ("Ada <ada@notanthropic.com>", ""),
+        ("Ada <ada@anthropic.com.example.org>", ""),
+        ("Claude <work> <ada@example.org>", "Anthropic"),
+        ("Ada", ""),
+    ],
+)
+def test_a_co_author_is_known_by_the_domain_of_an_address_wherever_that_ends(said: str, who: str) -> None:
+    assert co_author_vendor(said) == who
+
+
+def test_three_programs_of_a_kind_are_told_each_in_one_short_line() -> None:
+    own = [f"codex {number}" for number in range(5)]
+    unknown = [f"tool-{number} " + "x\n" * 99 for number in range(5)]
+    said = same_hands(a_verdict(), [*unknown, *own], [])
+    assert said[:3] == tuple(f"It was written by {one}, and OpenAI reviewed it: its own work." for one in own[:3])
+    assert len(said) == 6
+    assert said[3] == f"It was written by {('tool-0 ' + 'x ' * 99)[:60]}, and nobody knows whose model that is."
+
+
 def test_no_name_takes_long() -> None:
     for name in ("claude" + " 1" * 40_000 + "x", "claude" + "1" * 80_000 + "x", "claude" + " ai" * 30_000 + "(" * 999):
         assert co_author_vendor(f"{name} <x@y>") == ""

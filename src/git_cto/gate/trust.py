@@ -126,9 +126,9 @@ def vendor(program: str) -> str | None:
 def co_author_vendor(said: str) -> str | None:
     """The same of a co-author, `Name <address>`. A name that is no program's is a person's."""
     name, _, address = said.lower().partition("<")
-    name, domain = name.strip(), address.strip().rstrip(">").rpartition("@")[2]
+    name, domains = name.strip(), re.findall(r"@([^@<>\s]+)", address)
     for known, who in _DOMAINS.items():
-        if domain == known or domain.endswith("." + known):
+        if any(domain == known or domain.endswith("." + known) for domain in domains):
             return who
     found = re.fullmatch(_CALLS_ITSELF, name)
     if found:
