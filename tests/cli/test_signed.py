@@ -303,6 +303,20 @@ def test_a_later_signed_refusal_closes(team: Team) -> None:
     assert "said revise" in team.closed()
 
 
+def test_no_flood_of_signatures_hides_a_signed_refusal(team: Team) -> None:
+    """More of them than are checked, all by listed keys and made for something else, before the one that is good."""
+    team.approved(team.ben)
+    refusal = team.refused(team.ci)
+    team.world.git("update-ref", "-d", LEDGER)
+    team.world.git("update-ref", "-d", "refs/cto/records")
+    team.approved(team.ben, time="2026-01-01T00:00:00.000Z")
+    forged = [Signature(sig=team.ci.sign(b"%d" % number), keyid="") for number in range(66)]
+    for at in range(0, len(forged), 11):
+        team.again(refusal, *forged[at : at + 11])
+    team.again(refusal, *refusal.signatures)
+    assert "there is a refusal whose signatures could not all be checked" in team.closed()
+
+
 def test_a_later_unsigned_refusal_closes_nothing_but_sticks_to_the_review(team: Team) -> None:
     """Who may push to the notes cannot close the gate of others; a refusal is no way around the review, either."""
     team.approved(team.ben)

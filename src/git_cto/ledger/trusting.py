@@ -1,7 +1,8 @@
 """Whose signatures on a record count: each is read, looked up among the signers, and checked by ssh-keygen.
 
 What was not signed for us by a listed key costs no process, and what anybody could add to the notes cannot cost more
-than a fixed number of them. What is not found good is not trusted.
+than a fixed number of them. What is not found good is not trusted. And where a refusal may be signed, and could not be
+checked for all the others, nothing is: whoever adds signatures must not be able to hide it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from git_cto.ledger.records import PAYLOAD_TYPE
 from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Allowed
 from git_cto.ledger.sshsig import NAMESPACE, armoured, fingerprint, key_words, read_signature
-from git_cto.model import Signer
+from git_cto.model import Signer, VerdictRecord
 from git_cto.repo.ssh_keygen import Check, check_all, revoked_by
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class _Doubt(Struct, frozen=True):
     words: str
 
 
+_UNCHECKED = _Doubt("too-many", "there is a refusal whose signatures could not all be checked")
+
+
 class Weighed(Struct, frozen=True):
     """A record with its signers, and why there are none ("" where there are): one of `REASONS`."""
 
@@ -86,7 +90,8 @@ def trusted(
 ) -> list[Record]:
     """The same records with their signers, as of `at` (YYYYMMDDHHMMSS, UTC), and why there are none where there are.
 
-    Those that matter most stand first: beyond `most` checks nothing is trusted any more.
+    Those that matter most stand first: beyond `most` checks nothing is trusted any more, and where a refusal is among
+    what was not checked, nothing at all.
     """
     return [one.record for one in weighed(records, signers, at, environ, most=most)]
 
@@ -100,12 +105,13 @@ def weighed(
     for record in records:
         queues += _candidates(record, signers, at, doubts[record.id])
     good: dict[str, list[Signer]] = {record.id: [] for record in records}
-    left = most
+    left, unsettled = most, set[str]()
     while queues:
         asked, queues = queues[:left], queues[left:]
         if not asked:
             for queue in queues:
                 doubts[queue[0].record.id].append(_Doubt("too-many", "there are too many signatures to check them all"))
+                unsettled.add(queue[0].record.id)
             break
         left -= len(asked)
         again = []
@@ -116,9 +122,16 @@ def weighed(
                 good[first.record.id].append(_signer(first.line, signers))
             else:
                 doubts[first.record.id].append(_failed(first, one, signers, environ))
+                unsettled |= set() if one.settled else {first.record.id}
                 again += [rest] if rest else []
         queues += again
+    if any(one.id in unsettled and not good[one.id] and _refuses(one) for one in records):
+        return [_weighed(one, (), [_UNCHECKED]) for one in records]
     return [_weighed(one, tuple(good[one.id]), doubts[one.id]) for one in records]
+
+
+def _refuses(record: Record) -> bool:
+    return isinstance(record.body, VerdictRecord) and record.body.verdict != "approve"
 
 
 def _weighed(record: Record, signers: tuple[Signer, ...], doubts: Sequence[_Doubt]) -> Weighed:

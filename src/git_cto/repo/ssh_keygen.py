@@ -75,10 +75,14 @@ class Check(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """What ssh-keygen said of a signature: whether it is good, and else why not (a few words, maybe none)."""
+    """What ssh-keygen said of a signature: whether it is good, and else why not (a few words, maybe none).
+
+    `settled` is False where it did not come to an end, and the signature may well be good.
+    """
 
     good: bool
     said: str = ""
+    settled: bool = True
 
 
 # ---- signing -------------------------------------------------------------------------------------------------------
@@ -176,7 +180,9 @@ def check_all(checks: Sequence[Check], at: str, environ: Mapping[str, str]) -> l
 
 def _judged(check: Check, found: Ran, verified: Ran) -> Checked:
     if found.too_slow or verified.too_slow:
-        return Checked(False, "ssh-keygen took too long")
+        return Checked(False, "ssh-keygen took too long", settled=False)
+    if found.code < 0 or verified.code < 0:
+        return Checked(False, "ssh-keygen was stopped", settled=False)
     if found.code != 0 or check.principal.encode() not in found.out.splitlines():
         return Checked(False, found.said)
     return Checked(True) if verified.code == 0 else Checked(False, verified.said)
