@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from git_cto.ledger.records import decode_all, encode
+from git_cto.ledger.sshsig import NAMESPACE
 from git_cto.ledger.store import Ledger
 from git_cto.ledger.trusting import pre_authentication
 from git_cto.model import Signature, VerdictRecord
@@ -257,3 +258,87 @@ def test_nothing_else_than_a_range_is_taken(world: World) -> None:
     assert world.cto("audit", "main...main").code == 2
     assert world.cto("audit", "nowhere..main").code == 2
     assert world.cto("audit", "--json", "--events").code == 2
+
+
+def test_a_branch_that_took_the_place_of_main_is_no_history_of_it(world: World, rex: Key) -> None:
+    """With main merged into it, main looks like its side branch; its own commits came in beside every list of today."""
+    seen = world.git("rev-parse", "main")
+    world.branch("turned", "main~1")
+    world.commit("Nobody looked at this", backdoor__py="1\n")
+    world.git("merge", "-q", "--no-ff", "-m", "Merge main", "main")
+    landed(world, "merge", "-q", "--ff-only", "BRANCH")
+    said = world.cto("audit", f"{seen}..main")
+    assert said.code == 2, said.text
+    assert "is no commit that main stood at" in said.err
+    assert "Next: git log --first-parent --oneline main" in said.err
+
+
+def test_what_was_rewritten_does_not_pass_for_nothing(world: World, rex: Key) -> None:
+    """The last commit that was audited is gone, and what is there instead is older than it."""
+    seen = world.git("rev-parse", "main")
+    world.git("reset", "-q", "--hard", "main~1")
+    assert world.cto("audit", f"{seen}..main").code == 2
+    assert world.cto("audit", "main..main").code == 0
+
+
+@pytest.mark.parametrize("time", ["2015-06-01T00:00:00Z", "2036-06-01T00:00:00Z", "@900000000000000 +0000"])
+def test_no_committers_clock_makes_a_key_valid(
+    world: World, rex: Key, time: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key was valid until 2016, or will be from 2035 on; who lands writes down whatever suits."""
+    start = world.git("rev-parse", "main")
+    plain = f'namespaces="{NAMESPACE}"'
+    world.write(
+        ".cto/allowed_signers",
+        rex.line(f'{plain},valid-before="20160101"') + rex.line(f'{plain},valid-after="20350101"'),
+    )
+    world.commit("Not now")
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", time)
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    assert world.git("show", "--no-patch", "--format=%ct") != world.git("show", "--no-patch", "--format=%ct", start)
+    said = world.cto("audit", f"{start}..main", "--events")
+    assert events(said) == [("unapproved", 1)], said.text
+
+
+def test_a_list_of_revoked_keys_that_cannot_be_read_revokes_all(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    assert events(world.cto("audit", f"{start}..main", "--events")) == [("approved", 1)]
+    path = world.write(".cto/revoked_keys", rex.public + "\n")
+    path.chmod(0o755)
+    world.commit("Rex lost it")
+    said = world.cto("audit", f"{start}..main~1")
+    assert said.code == 1, said.text
+    assert "no ordinary file" in " ".join(said.out.split())
+
+
+def test_a_policy_that_nobody_can_read_ends_no_audit(world: World, rex: Key) -> None:
+    """What landed on it is nobody's; what came before and after is judged all the same."""
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    approved(world, "second", two__py="1\n")
+    world.policy("[gate\n")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it as well", "BRANCH")
+    world.policy('[gate]\ntrust = "signed"\n')
+    said = world.cto("audit", f"{start}..main", "--events")
+    assert said.code == 1, said.text
+    assert [how for how, _ in events(said)] == ["approved", "unapproved", "unapproved", "unapproved"]
+    assert "It landed on no policy that can be read." in said.out
+
+
+def test_no_record_makes_the_authors_of_what_landed_others(world: World, rex: Key) -> None:
+    """Rex lets his own work in by an approval of a commit that bears another name and makes the same change."""
+    start = world.git("rev-parse", "main")
+    approved(world, "feature", app__py="# mine\n")
+    world.branch("own", "main")
+    world.write("app.py", "# mine\n")
+    world.git("add", ".")
+    world.git("-c", "user.email=rex@example.org", "commit", "-q", "--author", "Rex <rex@example.org>", "-m", "Own")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    said = world.cto("audit", f"{start}..main")
+    assert said.code == 1, said.text
+    assert "is an author of the change" in " ".join(said.out.split())

@@ -1,19 +1,21 @@
 """What landed on a branch, and under which approval: the gate's question, asked again for every landing.
 
 Each landing is judged as the gate would have judged it: by the policy and the signers of the commit that it landed on,
-at the time that its committer wrote down. Keys that are revoked today count nowhere. What landed as it was judged, by a
+at the time that its committer wrote down, which no commit before it and no clock of ours contradicts. Keys that are
+revoked today count nowhere. What landed as it was judged, by a
 merge or squashed, is found by the change that it makes; what was rebased, by the change that a row of commits makes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from git_cto.errors import UsageError
+from git_cto.errors import PolicyError, UsageError, typed
 from git_cto.gate.decision import Facts, decide
 from git_cto.gate.policy import POLICY_PATH, Policy
 from git_cto.gate.rounds import in_order
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 LONGEST_ROW = 64  # commits that a rebased branch is looked for in
 _KEPT = 64  # policies and lists of signers that are kept; a history changes them seldom
+
+_NO_POLICY = "It landed on no policy that can be read."
+_COMMITTED = re.compile(rb"^committer .*> (\d{1,18})\b", re.MULTILINE)
 
 How = Literal["approved", "overridden", "empty", "first", "unapproved"]
 
@@ -114,15 +119,17 @@ class Audit:
     def _judged(self, landed: tuple[Landing, ...], change: Change) -> Audited:
         """What the gate would have said."""
         workspace = self._workspace
-        rules = self._rules_at(change.base)
+        try:
+            rules = self._rules_at(change.base)
+        except PolicyError as error:
+            return Audited(landings=landed, how="unapproved", reason=f"{_NO_POLICY} {error.message}")
         found = workspace.ledger.find(change=change.id, objects=workspace.objects)
         runs = {one.body.run for one in found if isinstance(one.body, VerdictRecord)} - {""}
         of_runs = (workspace.ledger.find(series=f"run/{run}", objects=workspace.objects) for run in sorted(runs))
         plans = [one for records in of_runs for one in records if isinstance(one.body, PlanRecord)]
         records: Sequence[Record] = [*found, *plans]
         if rules.policy.gate.trust == "signed":
-            at = dt.datetime.fromtimestamp(landed[0].time, dt.UTC).strftime("%Y%m%d%H%M%S")
-            records = trusted(in_order(records), rules.signers, at, workspace.environ)
+            records = trusted(in_order(records), rules.signers, self._moment(landed), workspace.environ)
         gate = rules.policy.gate
         matters = gate.executor_is_not_reviewer or (
             gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in records)
@@ -140,6 +147,18 @@ class Audit:
             how = "overridden" if isinstance(decision.by.body, OverrideRecord) else "approved"
         return Audited(landings=landed, how=how, reason=" ".join(decision.reasons), by=decision.by)
 
+    def _moment(self, landed: tuple[Landing, ...]) -> str:
+        """When it landed, as signatures are checked: never before what it landed on, and never in the future.
+
+        Who commits writes down any time, also one at which a key was valid that is not any more.
+        """
+        onto = self._workspace.lens.reader.read(landed[-1].onto)
+        before = _COMMITTED.search(onto[1].partition(b"\n\n")[0]) if onto else None
+        latest = max(landed[0].time, int(before[1]) if before else 0)
+        now = dt.datetime.now(dt.UTC)
+        then = now if latest >= now.timestamp() else dt.datetime.fromtimestamp(latest, dt.UTC)
+        return then.strftime("%Y%m%d%H%M%S")
+
     def _wrote(self, landed: tuple[Landing, ...], change: Change, found: Sequence[Record]) -> Authorship:
         """Who wrote it: the authors of what landed and, where they are still here, of the commits that were judged.
 
@@ -152,10 +171,10 @@ class Audit:
         }
         lens = self._workspace.lens
         here = [(base, head) for base, head in judged if lens.reader.info(base) and lens.reader.info(head)]
-        if len(landed[0].parents) > 1 and here:
-            wrote = Authorship(frozenset(), (), ())
-        else:
-            wrote = authorship(lens, change.base, change.head, committers=False)
+        merged = landed[0].parents[1:] if len(landed) == 1 else ()
+        wrote = Authorship(frozenset(), (), ())
+        for head in merged or (change.head,):
+            wrote = wrote.joined(authorship(lens, change.base, head, committers=False))
         for base, head in here:
             wrote = wrote.joined(authorship(lens, base, head))
         return wrote
@@ -175,6 +194,9 @@ class Audit:
         policy = workspace.policy(replace(self._target, commit=commit))
         if self._signed:
             policy = replace(policy, gate=replace(policy.gate, trust="signed"))
+        if self._revoked is None and workspace.lens.reader.entry(self._target.commit, REVOKED_PATH):
+            fault = f"{REVOKED_PATH} on {self._target.name} is no ordinary file, so no signature counts."
+            return _Rules(policy, Signers(fault=fault))
         return _Rules(policy, read_signers(workspace.bytes_at(commit, SIGNERS_PATH), self._revoked))
 
 
@@ -193,7 +215,27 @@ def _range(workspace: Workspace, target: Target, revisions: str | None) -> tuple
     since, dots, until = revisions.partition("..")
     if not dots or until.startswith("."):
         raise UsageError(f"{revisions} is no range.", "name one as git log takes it, for example v1.0..main")
-    return _commit(workspace, until) if until else target.commit, (_commit(workspace, since),) if since else ()
+    tip = _commit(workspace, until) if until else target.commit
+    if not since:
+        return tip, ()
+    start = _commit(workspace, since)
+    if not _on_the_line(workspace, start, tip):
+        raise UsageError(
+            f"{since} is no commit that {until or target.name} stood at: its history was rewritten or turned round.",
+            f"git log --first-parent --oneline {typed(until or target.name)}",
+            code="not_on_the_line",
+        )
+    return tip, (start,)
+
+
+def _on_the_line(workspace: Workspace, start: str, tip: str) -> bool:
+    """Whether a branch at `tip` has stood at `start`: what landed in between is all that landed since.
+
+    Else somebody's branch took the place of the target's own history, which a merge can put behind it as a side branch.
+    """
+    landed = workspace.lens.run("rev-list", "--first-parent", "--count", tip, f"^{start}", "--").decode().strip()
+    found = workspace.lens.attempt("rev-parse", "--verify", "--quiet", "--end-of-options", f"{tip}~{landed}")
+    return found.stdout.decode().strip() == start
 
 
 def _commit(workspace: Workspace, name: str) -> str:
