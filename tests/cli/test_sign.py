@@ -15,6 +15,7 @@ from git_cto.work.checking_repository import check_repository
 from git_cto.work.workspace import Workspace
 from tests.cli.scenes import LEDGER, THREE, TWO, changed, hook, ledger, records, saying
 from tests.cli.signed import SIGNED, Team, team
+from tests.gate.values import seen
 from tests.keys import Key, new_key
 from tests.world import Said, World, head_of, plan_answer, review_answer, review_reply
 
@@ -267,9 +268,41 @@ def test_overrides_and_the_plan_are_signed_with_the_approval(team: Team) -> None
     assert team.world.cto("finish", "-m", "Did it").code == 0
     team.overridden(None)
     assert sorted(one["kind"] for one in records(team.world)) == ["override", "plan"]
-    assert len(signed_ids(team.cosigned(team.ben, "--json"))) == 2
+    assert len(signed_ids(team.cosigned(team.ben, "--overrides", "--json"))) == 2
     assert len(signed_ids(team.cosigned(team.cleo, f"cto/{run}/trunk", "--json"))) == 2
     team.open()
+
+
+def test_an_override_that_somebody_planted_is_not_signed_by_the_way(team: Team) -> None:
+    """Whoever may write to the notes can record one in any name; who co-signs an approval must not let in with it."""
+    team.world.write(".github/workflows/ci.yml", "on: push\n")
+    team.world.commit("More rights")
+    approval = team.approved(team.ci, coverage=seen(2))
+    planted = team.let_in()
+    said = team.cosigned(team.ben, "--json")
+    assert signed_ids(said) == [approval.id]
+    assert planted.id[:12] in said.json["notes"][0]
+    team.closed()
+    assert signed_ids(team.cosigned(team.cleo, "--overrides", "--json")) == [approval.id, planted.id][::-1]
+
+
+def test_an_override_that_nobody_signed_is_signed_on_demand_only(team: Team) -> None:
+    team.let_in()
+    said = team.cosigned(team.ben)
+    assert (said.code, said.out) == (2, "")
+    assert "--overrides" in said.err
+    assert team.cosigned(team.ben, "--overrides").code == 0
+    team.open()
+    assert team.cosigned(team.cleo).code == 0  # it is the word of an allowed signer now
+
+
+def test_an_approval_that_somebody_planted_does_not_stand_over_a_signed_refusal(team: Team) -> None:
+    team.refused(team.ci)
+    team.approved()
+    said = team.cosigned(team.ben)
+    assert (said.code, said.out) == (2, "")
+    assert "is a refusal: it is not signed." in said.err
+    team.closed()
 
 
 def test_a_refusal_is_not_signed(team: Team) -> None:
@@ -290,8 +323,6 @@ def test_an_approval_that_the_rule_does_not_accept_is_not_signed(team: Team) -> 
 
 
 def _omitted() -> Any:  # noqa: ANN401 -- coverage
-    from tests.gate.values import seen
-
     return seen(0, ("app.py", "omitted"))
 
 

@@ -11,11 +11,13 @@ from git_cto.errors import ExitCode
 @verb("sign", "git cto sign && git cto sync")
 @click.argument("rev", required=False)
 @click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
-def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
+@click.option("--overrides", is_flag=True, help="Sign overrides that nobody allowed has signed as well.")
+def command(shell: Shell, *, rev: str | None, base: str | None, overrides: bool) -> int:
     """Sign the approval, the overrides and the plan that stand for exactly the change of REV (default: HEAD).
 
     As its second signer, or because it was recorded unsigned. You vouch for what you sign: an approval that the gate's
-    rule does not accept today is not signed, and neither is a refusal.
+    rule does not accept today is not signed, and neither is a refusal, nor an override that no allowed signer has
+    signed, unless --overrides says so.
     """
     from git_cto.render.terminal import log_text, next_line
     from git_cto.work.co_signing import co_sign
@@ -23,7 +25,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     from git_cto.work.workspace import now
 
     with shell.workspace() as workspace:
-        done = co_sign(workspace, rev, base=base)
+        done = co_sign(workspace, rev, base=base, overrides=overrides)
     shell.document(
         SignDocument(
             key=done.key,

@@ -1,6 +1,8 @@
 """Adding one's signature to what was recorded about exactly this change: as its second signer, or as its first.
 
-Whoever signs vouches: so only what the gate's own rule accepts today is signed, and never a refusal.
+Whoever signs vouches: so only what the gate's own rule accepts today is signed, and never a refusal. What anybody could
+have put into the notes does not take the place of what an allowed signer recorded, and an override that none of them
+signed is signed only on demand: nobody is to let something in without knowing it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from git_cto.repo.authors import authorship
 from git_cto.work.surveying import latest_plan, survey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from git_cto.model import Record
     from git_cto.work.surveying import Survey
     from git_cto.work.workspace import Workspace
@@ -40,13 +44,14 @@ class CoSigned(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def co_sign(workspace: Workspace, rev: str | None, *, base: str | None) -> CoSigned:
+def co_sign(workspace: Workspace, rev: str | None, *, base: str | None, overrides: bool = False) -> CoSigned:
     """Signs the approval, the overrides and the plan that stand for exactly this change.
 
-    Raises `UsageError` where there is nothing of the kind, or the rule does not accept it.
+    With `overrides` those as well that nobody allowed has signed yet. Raises `UsageError` where there is nothing of the
+    kind, or the rule does not accept it.
     """
     found = survey(workspace, head=rev, base=base, run=None)
-    records = _to_be_signed(found)
+    records, left = _to_be_signed(found, workspace.trusting(found.records, found.target), unsigned_overrides=overrides)
     workspace.signing.prepare(True)
     public_key = workspace.signing.try_it().public_key
     before = _signed_by(workspace, public_key, records)
@@ -63,31 +68,55 @@ def co_sign(workspace: Workspace, rev: str | None, *, base: str | None) -> CoSig
         added=tuple(added),
         before=tuple(record for record in records if record.id in before),
         key=fingerprint(public_key),
-        notes=_notes(workspace, found, public_key),
+        notes=(*map(_left_out, left), *_notes(workspace, found, public_key)),
     )
 
 
-def _to_be_signed(found: Survey) -> list[Record]:
-    """What stands for exactly this change, as the ledger has it, signed or not."""
+def _to_be_signed(
+    found: Survey, checked: Sequence[Record], *, unsigned_overrides: bool
+) -> tuple[list[Record], list[Record]]:
+    """What stands for exactly this change, and the overrides that are left out; `checked` are all records.
+
+    An unsigned verdict stands only where there is no signed one, and a plan likewise.
+    """
     about = [
         record
-        for record in in_order(found.records)
+        for record in in_order(checked)
         if isinstance(record.body, VerdictRecord | OverrideRecord)
         and (record.subject.change, record.subject.sha256) == (found.change.id, found.change.sha256)
         and record.body.target == found.target.ref
     ]
-    overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
-    approval, plan = standing_approval(about), latest_plan(found.records, found.run)
+    every = [record for record in about if isinstance(record.body, OverrideRecord)]
+    overrides = [record for record in every if record.trusted or unsigned_overrides]
+    left = [record for record in every if record not in overrides]
+    verdicts = [record for record in about if isinstance(record.body, VerdictRecord)]
+    about = [record for record in verdicts if record.trusted] or verdicts
+    signed_plans = [record for record in checked if record.trusted]
+    approval, plan = standing_approval(about), latest_plan(signed_plans, found.run) or latest_plan(checked, found.run)
     if approval and isinstance(approval.body, VerdictRecord):
         plan = _plan_of_sound(found, approval.body)
     elif about and not overrides:
         raise UsageError("The last verdict on exactly this change is a refusal: it is not signed.", "git cto review")
     standing = [*overrides, *(record for record in (approval, plan) if record)]
+    if not standing and left:
+        raise UsageError(
+            f"It is only overridden, and no allowed signer has signed that: {_left_out(left[0])}.",
+            "git cto override --reason TEXT, or git cto sign --overrides",
+            code="unsigned_override",
+        )
     if not standing:
         raise UsageError(
             "There is no approval, override or plan of exactly this change that could be signed.", "git cto review"
         )
-    return standing
+    return standing, left
+
+
+def _left_out(record: Record) -> str:
+    """Why an override was not signed."""
+    body = record.body
+    assert isinstance(body, OverrideRecord)  # noqa: S101 -- nothing else is left out
+    said = f"the override {record.id[:12]} in the name of {body.actor.name} ({body.reason[:100]})"
+    return f"{said} is not signed without --overrides"
 
 
 def _plan_of_sound(found: Survey, approval: VerdictRecord) -> Record | None:

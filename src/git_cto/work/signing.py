@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Wanted = Literal["no", "if possible", "yes"]
 _NO_KEY = "git config gpg.format ssh && git config user.signingkey ~/.ssh/id_ed25519.pub, or --no-sign"
-_SIGN_LATER = "git cto sign signs it later"
+_SIGN_LATER = "git cto sign signs it later (an override: git cto sign --overrides)"
 
 
 class Signing:
