@@ -68,13 +68,16 @@ class Means:
         """What is going on, and what was taken."""
         return self.crew.progress
 
-    def do_tasks(self, workspace: Workspace, run: Run, *, again: str, resumed: bool) -> None:
-        """Has all open tasks done, and those that came to nothing where there is a reason to try them `again`."""
+    def do_tasks(self, workspace: Workspace, run: Run, *, again: str, resumed: bool) -> bool:
+        """Has all open tasks done, and those that came to nothing where there is a reason to try them `again`.
+
+        Returns whether all have a result now.
+        """
         if self.by_hand:
             wait_for_results(workspace, run, self.progress, self.crew.doing.stop)
-            return
+            return True
         crews.refuse_checked_out(workspace, run)
-        crews.do_tasks(workspace, run, self.crew, again=again, resumed=resumed)
+        return crews.do_tasks(workspace, run, self.crew, again=again, resumed=resumed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +117,8 @@ def _stuck(run: Run) -> Ended | None:
 
 def _round(workspace: Workspace, run: Run, means: Means, again: str, *, resumed: bool) -> Ended | None:
     """All open tasks and one review; None where there is another round."""
-    means.do_tasks(workspace, run, again=again, resumed=resumed)
-    return _judge(workspace, run, means) if means.crew.may_go_on() else _over(means)
+    done = means.do_tasks(workspace, run, again=again, resumed=resumed)
+    return _judge(workspace, run, means) if done and means.crew.may_go_on() else _over(means)
 
 
 def _judge(workspace: Workspace, run: Run, means: Means) -> Ended | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from pathlib import Path
 
@@ -193,12 +195,28 @@ def test_a_run_that_has_cost_too_much_ends_at_a_human_and_goes_on_with_more(loop
     assert loop.states() == {"t1": "done", "t2": "done"}
 
 
+def test_tasks_at_the_same_time_share_what_is_left_of_the_money(loop: Loop) -> None:
+    """Together they could take it several times over else. Who comes after them gets what they have not taken."""
+    shown = loop.path.parent / "bin"
+    shown.mkdir()
+    told = 'for word; do case "$word" in --max-budget-usd=*) echo "${word#*=}" >> "$HOME/budgets"; esac; done'
+    result = {"type": "result", "subtype": "success", "is_error": False, "result": "Done.", "total_cost_usd": 0.25}
+    program = f"#!/bin/sh\n{told}\ntouch ${{PWD##*.}}.txt\nsleep 0.2\necho '{json.dumps(result)}'\n"
+    (shown / "claude").write_text(program)
+    (shown / "claude").chmod(0o755)
+    os.environ["PATH"] = f"{shown}:{os.environ['PATH']}"  # the world's own, gone with it
+    loop.tasks(a_task("t1"), a_task("t2"), a_task("t3", depends_on=["t1"]))
+    said = loop.cto("run", "Write the files", "--jobs", "2", "--max-cost", "1")
+    assert said.code == 0, said.text
+    assert (loop.home / "budgets").read_text().split() == ["0.5000", "0.5000", "0.5000"]
+
+
 def test_a_run_that_has_taken_too_many_tokens_ends_at_a_human(loop: Loop) -> None:
     said = loop.run("--max-tokens", "1000")
     assert said.code == 5, said.text
     assert loop.results() == []
     assert f"Next: git cto run --resume {loop.id} " in said.out
-    assert "--max-tokens 2560" in said.out
+    assert "--max-tokens 2560" in " ".join(said.out.replace("\\\n", "").split())
     assert loop.resume("--max-tokens", "100000").code == 0
 
 

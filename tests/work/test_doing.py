@@ -28,6 +28,7 @@ from git_cto.demo.server import ModelServer, Reply, Request
 from git_cto.errors import GitError, UsageError
 from git_cto.repo import worktrees
 from git_cto.repo.runs import results, task_ref
+from git_cto.work import doing
 from git_cto.work.acting import guidance
 from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.runs import Run, load_run
@@ -211,6 +212,16 @@ def test_one_that_fails_leaves_only_a_patch_and_its_last_words(bench: Bench) -> 
 
 def test_where_nothing_was_done_there_is_no_patch(bench: Bench) -> None:
     assert "kept" not in " ".join(bench.do("exit 3").seen)
+
+
+def test_of_a_patch_that_is_too_large_nothing_is_kept_and_that_is_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doing, "_LARGEST_PATCH", 3 << 20)
+    result = bench.do("head -c 8000000 /dev/urandom > a.txt; exit 3")
+    assert result.outcome == "failed"
+    assert result.seen[-1] == "what it had done is too much to be kept: more than 3 MiB"
+    assert list((bench.world.path / ".codex-cto" / bench.run_id).glob("*.patch")) == []
 
 
 def test_a_key_that_it_prints_is_not_recorded_and_not_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

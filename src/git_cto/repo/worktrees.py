@@ -79,7 +79,7 @@ def add(git: Git, folder: Path, commit: str) -> None:
         return
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     raise ToolError(
-        f"There is no worktree at {folder}: {said[-1].removeprefix('fatal: ') if said else 'git failed'}.",
+        f"There is no worktree at {folder}: {said[-1].removeprefix('fatal: ').rstrip('.') if said else 'git failed'}.",
         "see that there is room on the disk, then do it again",
         code="no_worktree",
     )

@@ -7,6 +7,7 @@ stop only what depends on them.
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref, trunk_ref
 from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
-from git_cto.work.progress import Budget, Progress
+from git_cto.work.progress import LEAST, Budget, Progress
 from git_cto.work.runs import Run, TaskView, required_trunk, was_judged
 
 if TYPE_CHECKING:
@@ -48,14 +49,45 @@ class Crew:
         """Whether there is budget for another task."""
         return self.progress.within(self.budget)
 
-    def next_doing(self) -> Doing:
-        """How the next task is done: it may cost no more than what is left."""
-        limits = [self.doing.max_cost, None if self.budget.cost is None else self.budget.cost - self.progress.cost]
-        return replace(self.doing, max_cost=min((limit for limit in limits if limit is not None), default=None))
+
+@dataclass
+class _Purse:
+    """Shares what is left of the money among the tasks that are under way, so that together they take no more."""
+
+    crew: Crew
+    _shares: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left for another task: what is not taken is promised."""
+        left = self._left()
+        return left is not None and left < LEAST
+
+    def promise(self, task: str, among: int = 1) -> None:
+        """Promises a task its share of what is left, of which so many tasks get one."""
+        with self._lock:
+            self._shares.pop(task, None)
+            left = self._left()
+            if left is not None:
+                self._shares[task] = max(left, 0.0) / among
+
+    def release(self, task: str) -> None:
+        """The task has ended: what it has not taken is there for others."""
+        with self._lock:
+            self._shares.pop(task, None)
+
+    def doing(self, task: str) -> Doing:
+        """How a task is done: it may cost no more than it was promised."""
+        limits = [self.crew.doing.max_cost, self._shares.get(task)]
+        return replace(self.crew.doing, max_cost=min((one for one in limits if one is not None), default=None))
+
+    def _left(self) -> float | None:
+        budget = self.crew.budget.cost
+        return None if budget is None else budget - self.crew.progress.cost - sum(self._shares.values())
 
 
-def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed: bool) -> int:
-    """Does every task that is not settled; returns how many that were. Trunk has all results at the end.
+def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed: bool) -> bool:
+    """Does every task that is not settled. Returns whether trunk has all results: there may not be budget for that.
 
     With a reason to try `again` (they are told), tasks that came to nothing or were not passed are done, too; where the
     loop is `resumed` those that came to nothing since the last verdict. Raises `EngineError` where the executor cannot
@@ -63,7 +95,7 @@ def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed:
     """
     todo = _todo(workspace, run, again, resumed=resumed)
     if not todo:
-        return 0
+        return True
     shift = _Shift(workspace, run, crew, todo, required_trunk(run), again or _said_by_human(run))
     pool = ThreadPoolExecutor(max_workers=crew.jobs, thread_name_prefix="task")
     try:
@@ -76,7 +108,7 @@ def do_tasks(workspace: Workspace, run: Run, crew: Crew, *, again: str, resumed:
             strays.end_present(str(worktrees.home(workspace.git, run.id)), patience, strays.REST)
         pool.shutdown(wait=True, cancel_futures=True)
         crew.doing.stop.clear()
-    return len(shift.merged)
+    return shift.is_done
 
 
 def _todo(workspace: Workspace, run: Run, again: str, *, resumed: bool) -> list[TaskView]:
@@ -134,9 +166,15 @@ class _Shift:
     tabs: dict[str, Tab] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._purse = _Purse(self.crew)
         self._order = [view.task.id for view in self.waiting]
         self._views = {view.task.id: view for view in self.waiting}
         self.tabs = {task: Tab(heard=partial(self._taken, task)) for task in self._order}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is merged."""
+        return not self._order
 
     def work(self, pool: ThreadPoolExecutor) -> None:
         """Until everything is merged, or the crew may not go on."""
@@ -147,15 +185,19 @@ class _Shift:
             done, _ = wait(self.running, return_when=FIRST_COMPLETED)
             for future in done:
                 view = self.running.pop(future)
+                self._purse.release(view.task.id)
                 self.ended[view.task.id] = future.result()
             self._merge_what_is_due(pool)
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
-        while len(self.running) < self.crew.jobs and self.crew.may_go_on():
-            view = next((view for view in self.waiting if self._can_start(view)), None)
-            if view is None:
-                return
+        if not self.crew.may_go_on() or self._purse.is_empty():
+            return
+        free = self.crew.jobs - len(self.running)
+        batch = [view for view in self.waiting if self._can_start(view)][: max(free, 0)]
+        for place, view in enumerate(batch):
             self.waiting.remove(view)
+            self._purse.promise(view.task.id, len(batch) - place)
+        for view in batch:
             self.running[pool.submit(self._do, view, self.trunk)] = view
 
     def _can_start(self, view: TaskView) -> bool:
@@ -188,6 +230,7 @@ class _Shift:
             if error.code != "git_failed":
                 raise
             said = error.message
+        self._purse.promise(view.task.id)
         try:
             return self._once(view, trunk, f"The result could not be committed: {said}")
         except ToolError as error:
@@ -202,7 +245,7 @@ class _Shift:
 
         hints = Hints(trouble=trouble, word=self.word)
         tab = self.tabs[view.task.id]
-        return do_task(self.workspace, self.run, view, trunk, self.crew.next_doing(), heard, hints, tab)
+        return do_task(self.workspace, self.run, view, trunk, self._purse.doing(view.task.id), heard, hints, tab)
 
     def _taken(self, task: str, work: Work) -> None:
         self.crew.progress.take("task", task, work.name, work.usage.total, work.cost)
@@ -219,6 +262,7 @@ class _Shift:
             if isinstance(merged, tuple) and task not in self.again:
                 self.again.add(task)
                 view = self._views[task]
+                self._purse.promise(task)
                 self.running[pool.submit(self._do, view, self.trunk, _conflict(merged))] = view
                 return
             if isinstance(merged, tuple):  # it was made on top of trunk

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from git_cto.agents.base import OnActivity
 from git_cto.agents.executor import Work
@@ -22,6 +22,7 @@ from git_cto.ledger.artifacts import Slot
 from git_cto.model import ResultOutcome, Task, TaskResult
 from git_cto.redaction import printable, redacted, secret_values, without_secrets
 from git_cto.repo import worktrees
+from git_cto.repo.git import git_error
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref
 from git_cto.work.acting import COMMANDS, Act, Doing, Hints, act
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from git_cto.work.runs import Run, TaskView
     from git_cto.work.workspace import Workspace
+
+_LARGEST_PATCH = 64 << 20  # bytes
 
 __all__ = ["Doing", "Hints", "Result", "Tab", "do_task", "finished_result", "skip_task"]
 
@@ -277,18 +280,33 @@ class _Place:
         """Keeps a patch of what is here in `slot`; says where it is, or "" where there is nothing or no place."""
         if slot is None:
             return ""
-        with suppress(CtoError, OSError), tempfile.TemporaryDirectory(prefix="git-cto-patch-") as folder:
+        with suppress(CtoError, OSError), tempfile.TemporaryFile(prefix="git-cto-patch-") as patch:
             if tree is None:
                 self.settle()
                 tree = self.tree(anyhow=True)
-            patch = Path(folder, "patch")
-            self.git.run("diff-tree", "-r", "-p", "--binary", f"--output={patch}", self.start, tree)
-            if patch.stat().st_size == 0:
+            size = self._diff(tree, patch)
+            if size == 0:
                 return ""
-            with patch.open("rb") as source, slot.stream("patch") as kept:
-                shutil.copyfileobj(source, kept)
+            if size > _LARGEST_PATCH:
+                return f"what it had done is too much to be kept: more than {_LARGEST_PATCH >> 20} MiB"
+            patch.seek(0)
+            with slot.stream("patch") as kept:
+                shutil.copyfileobj(patch, kept)
             return f"what it had done is kept in {slot.path('patch')}"
         return ""
+
+    def _diff(self, tree: str, patch: IO[bytes]) -> int:
+        """Writes what was done since the start; returns how many bytes that are. It ends when they are too many."""
+        size = 0
+        with self.git.open("diff-tree", "-r", "-p", "--binary", self.start, tree) as process:
+            assert process.stdout is not None  # noqa: S101 -- it was asked for
+            while size <= _LARGEST_PATCH and (chunk := process.stdout.read(1 << 20)):
+                size += patch.write(chunk)
+            if size > _LARGEST_PATCH:
+                process.kill()
+            elif process.wait() != 0:
+                raise git_error(("diff-tree",), process.returncode, b"")
+        return size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from git_cto.model import EngineUse
     from git_cto.work.doing import Result
 
+LEAST = 1e-4  # US dollars: what is less is nothing, and no budget that Claude Code would take
 _PER_SECOND = 20  # words of one task that are told within a second
 
 Kind = Literal[
@@ -81,9 +82,9 @@ class Progress:
         return sum(one.cost for one in self.taken)
 
     def within(self, budget: Budget) -> bool:
-        """Whether less than the budget was taken."""
+        """Whether there is something left of the budget."""
         return (budget.tokens is None or self.tokens < budget.tokens) and (
-            budget.cost is None or self.cost < budget.cost
+            budget.cost is None or budget.cost - self.cost >= LEAST
         )
 
     def tell(self, event: Event) -> None:
