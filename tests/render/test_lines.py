@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
+from git_cto.render.lines import NARROWEST, WIDTH, cut, filled, fit, page, width, wrapped
 from tests.gate.values import quick, thorough
 
 
@@ -105,3 +105,13 @@ def test_no_cut_is_wider_than_it_may_be(text: str, columns: int) -> None:
     left = cut(text, columns)
     assert width(left) <= columns
     assert left == text or left.endswith("…")
+
+
+@pytest.mark.parametrize("told, columns", [(0, WIDTH), (200, WIDTH), (80, 80), (61, 61), (40, 40), (3, NARROWEST)])
+def test_a_page_is_as_wide_as_the_terminal_within_bounds(told: int, columns: int) -> None:
+    try:
+        fit(told)
+        assert page() == columns
+        assert max(map(width, wrapped("word " * 100).split("\n"))) in range(columns - 4, columns + 1)
+    finally:
+        fit(0)

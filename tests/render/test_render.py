@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ import pytest
 import wcwidth
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from git_cto.model import (
     Actor,
@@ -25,14 +26,17 @@ from git_cto.model import (
     Plan,
     PlanRecord,
     Record,
+    Signature,
     Subject,
     Task,
     TaskReview,
     VerdictRecord,
     Verification,
 )
+from git_cto.render.lines import fit
 from git_cto.render.note import note
 from git_cto.render.record import record_text
+from git_cto.render.run import graph_text, taken_text
 from git_cto.render.terminal import (
     gate_text,
     log_text,
@@ -46,6 +50,7 @@ from git_cto.render.terminal import (
 )
 from git_cto.render.words import ago, counted, coverage_words, elapsed, engine_words, tokens_words
 from tests.gate.values import (
+    CI,
     CODEX,
     HEAD,
     MAIN,
@@ -413,3 +418,46 @@ def test_any_finding_is_rendered_whole(finding: Finding) -> None:
         lambda style: verdict_text(told(a_verdict(verdict="revise", review=a_review(findings=(finding,)))), style)
     )
     assert f"\n  {finding.severity} " in text or f"\n  {finding.severity}\n" in text
+
+
+# ---- narrower terminals
+
+
+@pytest.fixture(params=[40, 57])
+def narrow(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The columns of a narrow terminal, for which lines are made."""
+    fit(request.param)
+    yield request.param
+    fit(0)
+
+
+SAID = ("It asks for a login. " * 6, "日本語" * 40, "src/" + "a" * 100 + ".py", "x", "👍🏽 ❤️ " * 20)
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_a_narrow_terminal_is_wide_enough_for_all_of_it(narrow: int, said: str) -> None:
+    task = a_task(target=said, description=said, acceptance_criteria=(said,), depends_on=("t0",), context=said)
+    plan = Plan(
+        objective=said, analysis=said, strategy=said, tasks=(task,), verification=Verification(commands=(said,))
+    )
+    one = a_finding("blocker", path=said, body=said, suggestion=said, start_line=1)
+    review = a_review(
+        plan, summary=said, findings=(one,), task_reviews=(TaskReview(task_id="t1", status="fail", feedback=said),)
+    )
+    body = a_verdict(plan, verdict="revise", model_verdict="approve", review=review, downgrades=(said,), series=said)
+    signature = Signature(keyid="SHA256:ci", sig=b"")
+    signed = replace(told(body), signers=(replace(CI, principal=said),), signatures=(signature,))
+    entries = [signed, told(an_override(reason=said)), told(a_plan_record(plan))]
+    for render in (
+        lambda style: plan_text("a-run-3f2a1c", plan, said, style),
+        lambda style: tasks_text("a-run-3f2a1c", plan, {"t1": "active"}, {"t1": said}, said, style),
+        lambda style: task_text(task, style),
+        lambda style: verdict_text(signed, style),
+        lambda style: gate_text("closed", [said, said], said, style),
+        lambda style: log_text(entries, at(70), style),
+        lambda _: next_line(said, (said.partition(" ")[0][:10], said)),
+        lambda _: review_head(1, 2, 3, 4, said, 1, 5),
+        lambda _: graph_text([("t1", "active", said, ("t0",))], {"t1": said}),
+        lambda _: taken_text([("review", "", 1, said, 900, 0.5)]),
+    ):
+        checked(render, narrow)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn, TextIO
 
@@ -95,6 +96,11 @@ def main() -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller; the lowest free descriptor is the one that it had
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- open until the end
+    if sys.stdout.isatty():
+        from git_cto.render.lines import fit
+
+        with suppress(OSError):
+            fit(os.get_terminal_size(sys.stdout.fileno()).columns)
     try:
         code = run(sys.argv[1:])  # which has written all there was to write
     except SystemExit as ended:  # TERM or HUP: nobody waits for a thread that is stuck, either

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, width
+from git_cto.render.lines import cut, page, width
 from git_cto.render.words import elapsed, tokens_words
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _plain(title: str) -> OnActivity:
             last = text
             tokens = f" · {tokens_words(activity.tokens)}" if activity.tokens else ""
             after = f" · {elapsed(time.monotonic() - began)}{tokens}"
-            click.echo(cut(f"{title} · {text}", WIDTH - width(after)) + after, err=True)
+            click.echo(cut(f"{title} · {text}", page() - width(after)) + after, err=True)
 
     return on_activity
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, filled
+from git_cto.render.lines import cut, filled, page
 from git_cto.render.run import STATES
 from git_cto.render.words import counted, elapsed, tokens_words
 
@@ -118,14 +118,14 @@ class _Row:
     tokens: int = 0
 
     def line(self, task: str, widest: int) -> str:
-        """The row as text of at most 80 columns: what is being done gives way to the rest."""
+        """The row as text that fits: what is being done gives way to the rest."""
         spent = elapsed((self.ended or time.monotonic()) - self.began) if self.began else ""
         tokens = tokens_words(self.tokens) if self.tokens else ""
         left = f"  {STATES.get(self.state, '·')} {task:<{widest}}  {self.state:<7}  "
         right = "  ".join(filter(None, (spent, tokens)))
-        room = max(WIDTH - 1 - len(left) - len(right) - 2, 0)
+        room = max(page() - 1 - len(left) - len(right) - 2, 0)
         doing = cut(self.doing, room) if room > 3 else ""
-        return cut(f"{left}{doing}{'  ' if doing and right else ''}{right}", WIDTH - 1)
+        return cut(f"{left}{doing}{'  ' if doing and right else ''}{right}", page() - 1)
 
 
 @dataclass
@@ -190,5 +190,5 @@ class _View:
         total = f"round {self.round} · {elapsed(time.monotonic() - self.began)} · {tokens_words(tokens)}{money}"
         widest = min(max(map(len, self.rows), default=0), 24)
         rows = [row.line(cut(task, 24), widest) for task, row in list(self.rows.items())]
-        lines = [cut(self.title, WIDTH - 1), cut(f"  {total}", WIDTH - 1), *rows, cut(f"  {self.now}", WIDTH - 1)]
+        lines = [cut(self.title, page() - 1), cut(f"  {total}", page() - 1), *rows, cut(f"  {self.now}", page() - 1)]
         return Text("\n".join(lines), no_wrap=True, overflow="crop")

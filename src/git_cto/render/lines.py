@@ -1,4 +1,7 @@
-"""Lines that fit a terminal: how wide text is, how it is wrapped and cut. Pure; what text says is others' business."""
+"""Lines that fit a terminal: how wide text is, how it is wrapped and cut. What text says is others' business.
+
+Pure but for the width of the page, which the command line sets once where it writes on a narrow terminal.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,26 @@ import unicodedata
 
 from git_cto.redaction import printable
 
-WIDTH = 80
+WIDTH, NARROWEST = 80, 40  # columns of a line
 _GLYPH_SELECTOR = "\ufe0f"  # asks for the wide picture of the character before it
 # Wide since Unicode 16, which Python's tables do not know everywhere; and flags, which are two letters.
 _WIDE = ((0x2630, 0x2637), (0x268A, 0x268F), (0x4DC0, 0x4DFF), (0x1D300, 0x1D376), (0x1F1E6, 0x1F1FF))
+
+
+class _Page:
+    """What is written on: as wide as the terminal, within bounds; set once, before anything is written."""
+
+    columns = WIDTH
+
+
+def fit(columns: int) -> None:
+    """Makes lines for a terminal of so many columns from now on; 0 is one that does not say."""
+    _Page.columns = max(NARROWEST, min(columns or WIDTH, WIDTH))
+
+
+def page() -> int:
+    """How many columns a line has."""
+    return _Page.columns
 
 
 def width(text: str) -> int:
@@ -44,16 +63,17 @@ def _beginning(text: str, columns: int) -> str:
     return text
 
 
-def wrapped(text: str, indent: int = 0, hang: int | None = None, *, columns: int = WIDTH) -> str:
-    """Untrusted text as lines of at most `columns`; `hang` indents the lines after the first. "" stays ""."""
+def wrapped(text: str, indent: int = 0, hang: int | None = None, *, columns: int = 0) -> str:
+    """Untrusted text as lines; `hang` indents those after the first. They fit `columns`, or the page. "" stays ""."""
     return filled(" " * indent, text, indent if hang is None else hang, columns=columns)
 
 
-def filled(start: str, text: str, hang: int, *, columns: int = WIDTH) -> str:
+def filled(start: str, text: str, hang: int, *, columns: int = 0) -> str:
     """`start` (ours, and kept as it is) and after it untrusted text, wrapped; later lines are indented by `hang`.
 
     Words that are wider than a line are broken: nothing of a path or a command is lost.
     """
+    columns = columns or page()
     lines = [start]
     margin, fresh = " " * hang, True
     for word in printable(text).split():

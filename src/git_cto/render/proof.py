@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, filled, wrapped
+from git_cto.render.lines import cut, filled, page, wrapped
 from git_cto.render.words import counted
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def landing_text(commits: Sequence[str], how: str, subject: str, reason: str, st
     good = how != "unapproved"
     sign = _SIGNS[good]
     more = f" and {len(commits) - 1} more" if len(commits) > 1 else ""
-    line = cut(printable(f"{commits[0][:12]}{more}  {how}  {subject}"), WIDTH - 2)
+    line = cut(printable(f"{commits[0][:12]}{more}  {how}  {subject}"), page() - 2)
     text = f"{style(sign, _COLOURS[good])} {line}"
     return text if how in {"approved", "empty", "first"} else f"{text}\n{wrapped(reason, 4)}"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.model import VerdictRecord
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, filled, wrapped
+from git_cto.render.lines import cut, filled, page, wrapped
 from git_cto.render.words import counted, tokens_words
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def graph_text(tasks: Sequence[tuple[str, str, str, tuple[str, ...]]], doing: Ma
         arm = "  " * min(depth[task], 8) + ("└ " if needs else "")
         after = f"  after {', '.join(needs)}" if needs else ""
         now = f"  {printable(doing[task])}" if doing.get(task) else ""
-        lines.append(cut(f"  {STATES[state]} {arm}{task}  {cut(printable(target), 40)}  {state}{after}{now}", WIDTH))
+        lines.append(cut(f"  {STATES[state]} {arm}{task}  {cut(printable(target), 40)}  {state}{after}{now}", page()))
     return "\n".join(lines)
 
 
@@ -54,9 +54,10 @@ def taken_text(taken: Iterable[tuple[str, str, int, str, int, float]]) -> str:
         money = f"${cost:.2f}" if cost else ""
         words = tokens_words(tokens) if tokens else ""  # not every executor says
         what = f"  {phase:<6}  {cut(task, widest):<{widest}}  round {number}  {words:>13}  {money:>6}"
-        lines.append(cut(f"{what}  {printable(agent)}", WIDTH).rstrip())
+        lines.append(cut(f"{what}  {printable(agent)}", page()).rstrip())
     total, dollars = sum(row[4] for row in rows), sum(row[5] for row in rows)
-    lines.append(f"Taken: {tokens_words(total)}" + (f", ${dollars:.2f} as the executor says" if dollars else ""))
+    money = f", ${dollars:.2f} as the executor says" if dollars else ""
+    lines.append(filled("Taken: ", f"{tokens_words(total)}{money}", 7))
     return "\n".join(lines)
 
 
@@ -84,7 +85,7 @@ def standing_text(run: str, target: str, state: str, latest: Record | None, styl
 def now_text(rounds: str, tokens: int, cost: float, now: str) -> str:
     """The rounds, what the run has taken, and what is being done beside its tasks."""
     money = f" · ${cost:.2f}" if cost else ""
-    return cut(f"  {rounds} · {tokens_words(tokens)}{money}" + (f" · {printable(now)}" if now else ""), WIDTH)
+    return cut(f"  {rounds} · {tokens_words(tokens)}{money}" + (f" · {printable(now)}" if now else ""), page())
 
 
 def needs_text(tasks: Iterable[tuple[str, str]]) -> list[str]:

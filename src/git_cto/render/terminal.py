@@ -1,4 +1,4 @@
-"""What people see on a terminal: plain text of 80 columns, aligned, with colour only as an aid.
+"""What people see on a terminal: plain text of 80 columns or fewer, aligned, with colour only as an aid.
 
 Every function returns text. Whatever comes from a model, a commit or a file is made printable first.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.redaction import printable
-from git_cto.render.lines import WIDTH, cut, filled, width, wrapped
+from git_cto.render.lines import cut, filled, page, width, wrapped
 from git_cto.render.words import (
     SIGNS,
     ago,
@@ -35,6 +35,7 @@ _VERBS = {
     "run_command": "run",
     "verify": "verify",
 }
+_SHORTEST = 12  # columns for what a record says, before who signed it is left out
 _SUGGESTED = 8  # lines of a suggestion that are shown
 _COLOURS = {"approve": "green", "revise": "red", "abort": "red", "open": "green", "closed": "red"}
 
@@ -66,13 +67,13 @@ def next_line(*steps: tuple[str, str] | str) -> str:
     """
     rows = [(step, "") if isinstance(step, str) else step for step in steps]
     rows = [(printable(command), printable(why)) for command, why in rows]
-    fitting = [width(command) for command, why in rows if why and 9 + width(command) + width(why) <= WIDTH]
+    fitting = [width(command) for command, why in rows if why and 9 + width(command) + width(why) <= page()]
     widest = max(fitting, default=0)
     lines = []
     for number, (command, why) in enumerate(rows):
         start = "      " if number else "Next: "
         beside = f"{start}{command}{' ' * (widest - width(command))}   {why}"
-        if why and width(beside) <= WIDTH:
+        if why and width(beside) <= page():
             lines.append(beside)
             continue
         lines.append(_continued(start, command) if why else filled(start, command, 6))
@@ -87,9 +88,9 @@ _SHELL_WORD = re.compile(r"(?:'[^']*'|[^\s'])+")
 def _continued(start: str, command: str) -> str:
     """A command on lines that end with a backslash where it goes on. A word is never broken, however wide it is."""
     words = _SHELL_WORD.findall(command)
-    if width(start + command) <= WIDTH or " ".join(words) != command:
+    if width(start + command) <= page() or " ".join(words) != command:
         return (start + command).rstrip()
-    room = WIDTH - len(start) - 2
+    room = page() - len(start) - 2
     lines = [words[0]]
     for word in words[1:]:
         if width(lines[-1]) + 1 + width(word) <= room:
@@ -125,7 +126,7 @@ def _task_lines(
         start = f"  {task.id:<{ids}}  {state}{_VERBS[task.action]:<7}"
         head = (start + printable(task.target) + after).rstrip()
         margin = 4 + ids
-        lines.append(head if width(head) <= WIDTH else filled(start, task.target + after, margin))
+        lines.append(head if width(head) <= page() else filled(start, task.target + after, margin))
         lines.append(wrapped(task.description, margin))
         lines += [wrapped("· " + criterion, margin, margin + 2) for criterion in task.acceptance_criteria]
         if notes and notes.get(task.id):
@@ -204,7 +205,7 @@ def _finding_lines(finding: Finding) -> list[str]:
     head = filled(f"  {finding.severity:<9}", f"{finding.where} [{finding.id}]", 11)
     lines = [head, wrapped(finding.body, 11)]
     suggested = printable(finding.suggestion or "", lines=True).splitlines()
-    lines += [f"           | {cut(line, WIDTH - 13)}".rstrip() for line in suggested[:_SUGGESTED]]
+    lines += [f"           | {cut(line, page() - 13)}".rstrip() for line in suggested[:_SUGGESTED]]
     if len(suggested) > _SUGGESTED:
         lines.append(f"           … {counted(len(suggested) - _SUGGESTED, 'more line')}")
     return lines
@@ -231,7 +232,9 @@ def _log_line(record: Record, now: str, style: Style) -> str:
     what, colour, about = _log_words(body)
     start = f"{record.subject.head[:7]}  "
     signed = f"  [{cut(printable(signed_words(record)), 40)}]" if record.signatures else ""
-    line = cut(f"{what:<9}  {printable(about)}", WIDTH - len(start) - len(when) - 2 - width(signed))
+    room = page() - len(start) - len(when) - 2
+    signed = signed if room - width(signed) > _SHORTEST else ""
+    line = cut(f"{what:<9}  {printable(about)}", room - width(signed))
     return start + style(what, colour) + line.removeprefix(what) + signed + "  " + when
 
 
