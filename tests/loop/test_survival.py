@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from git_cto.agents import strays
+from git_cto.demo.server import hang
 from git_cto.repo import worktrees
 from tests.agents.conftest import processes_with
-from tests.loop.world import WORK, Loop, a_task, refusing, until
+from tests.loop.world import WORK, Loop, a_task, approving, refusing, until
 
 TREE = {
     "app.py": "def version():\n    return 1",
@@ -225,6 +226,35 @@ def test_a_signal_ends_it_with_all_its_children_and_says_how_to_go_on(
     (hanging.home / "free").touch()
     assert hanging.resume("--jobs", "2").code == 0
     assert_the_same_end(hanging)
+
+
+def of_the_loop(process: subprocess.Popen[bytes]) -> list[int]:
+    """The children of a loop."""
+    found = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [int(pid) for path in found for pid in path.read_text().split()]
+
+
+@pytest.mark.parametrize("end, code", [("Ctrl-C", 130), ("its wrapper is killed", 3)])
+def test_a_reviewer_who_is_cut_short_has_said_nothing_and_leaves_nobody(loop: Loop, end: str, code: int) -> None:
+    """Cases 76 and 77: no record, no process, and a resume asks again. What npm installs as `codex` is a wrapper."""
+    loop.review = lambda _: hang(started=True)
+    process = loop.started("Write the files")
+    until(lambda: len(loop.codex.requests) >= 2)
+    if end == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        wrapper = next(pid for pid in of_the_loop(process) if b"codex" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(wrapper, signal.SIGKILL)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert b"Traceback" not in err
+    assert f"Next: git cto run --resume {loop.id}" in err.decode() or "then git cto run --resume" in err.decode()
+    assert marked(loop) == []
+    assert loop.leftovers() == []
+    assert loop.records() == []
+    loop.review = approving
+    assert loop.resume().code == 0
+    assert loop.results() == [("t1", "done", "1"), ("t2", "done", "1")]
 
 
 def test_what_outlives_a_killed_loop_is_ended_by_a_resume_and_by_nothing_else(hanging: Loop) -> None:
