@@ -26,9 +26,11 @@ from git_cto.ledger.records import (
     decode_all,
     encode,
     kind_of,
+    read,
     seal,
     united,
 )
+from git_cto.ledger.strict import UnreadError
 from git_cto.model import (
     ContinueRecord,
     Digests,
@@ -679,3 +681,133 @@ def test_the_target_commit_of_a_sha256_repository_is_one() -> None:
     body = a_verdict(target_commit="c" * 64, merge_base="c" * 64, review=a_review(head="a" * 64))
     assert encode(about, body).body == body
     assert body.merge_base != BASE
+
+
+# ---- why a line is none ----------------------------------------------------------------------------------------------
+
+
+def refused(line: bytes) -> tuple[str, str]:
+    """The word and the sentence that say why a line is no record."""
+    with pytest.raises(UnreadError) as caught:
+        read(line)
+    return caught.value.code, str(caught.value)
+
+
+def refused_after(change: Callable[[Json], object], body: Predicate | None = None) -> tuple[str, str]:
+    _, statement = opened(line_of(body or a_verdict(a_plan())))
+    change(statement)
+    return refused(sealed(statement))
+
+
+def _refused_with(key: str, value: str) -> tuple[str, str]:
+    return refused_after(lambda s: s["predicate"].update({key: value}))
+
+
+def test_why_a_line_is_none_is_said_of_its_json() -> None:
+    assert refused(b"x" * (LARGEST_LINE + 1)) == ("too-long", "65,537 bytes are more than a line may have")
+    assert refused(b"x" * LARGEST_LINE)[0] == "not-json"
+    assert refused(b"\xff") == ("not-utf8", "the line is not UTF-8")
+    assert refused(sealed(b"\xff")) == ("not-utf8", "the payload is not UTF-8")
+    assert refused(b"approve") == ("not-json", "the line is not JSON: Expecting value: line 1 column 1 (char 0)")
+    assert refused(b"[" * 60_000) == ("too-deep", "the line is nested too deeply")
+    assert refused(sealed(b'["\\ud83d"]')) == ("half-a-character", "the payload holds half a surrogate pair")
+    assert refused(b'{"a":1,"a":1}') == ("key-twice", "a key stands twice")
+    assert refused(b'{"a":NaN}') == ("number", "NaN is no number")
+    assert refused(b'{"a":-1e999}') == ("number", "-1e999 is too large")
+    assert refused(b'{"a":' + b"1" * 19 + b"}") == ("number", "1" * 18 + "... is too large")
+    assert refused(b'{"a":' + b"1" * 18 + b"}")[0] == "envelope"
+    assert refused(b'{"a":1' + b"0" * 400 + b".0}") == ("number", "1" + "0" * 17 + " is too large")
+
+
+def test_why_a_line_is_none_is_said_of_its_envelope() -> None:
+    _, statement = opened(line_of(a_verdict()))
+    assert refused(b"[]")[0] == refused(b"{}")[0] == refused(b"null")[0] == "envelope"
+    assert refused(sealed(statement, extra=1)) == ("envelope", "Object contains unknown field `extra`")
+    assert refused(sealed(statement, payloadType="text/plain")) == ("payload-type", "the payload is of another type")
+    assert refused(sealed(statement, payload="%"))[0] == "payload"
+    assert refused(sealed(statement, payload="%"))[1].startswith("no base64: ")
+    assert refused(sealed(statement, signatures=[{"sig": "%"}]))[0] == "signature"
+    many = [{"sig": ""}] * (MOST_SIGNATURES + 1)
+    assert refused(sealed(statement, signatures=many)) == ("signatures", "17 signatures are more than a line may have")
+
+
+def test_why_a_line_is_none_is_said_of_its_statement() -> None:
+    assert refused_after(lambda s: s.update(_type="x")) == ("statement-type", "it is no in-toto Statement v1")
+    assert refused_after(lambda s: s.pop("_type"))[0] == "statement"
+    assert refused_after(lambda s: s.update(predicateType="é" * 200)) == (
+        "predicate-type",
+        f"{'é' * 100!a} is no kind of record, or one of another version",
+    )
+    assert refused_after(lambda s: s.update(predicateType=3))[0] == "statement"
+    assert refused_after(lambda s: s.pop("predicateType"))[0] == "statement"
+    assert refused_after(lambda s: s["predicate"].update(round="1"))[0] == "predicate"
+    assert refused(sealed("[]"))[0] == "statement"
+
+
+def test_why_a_line_is_none_is_said_of_what_it_is_about() -> None:
+    assert refused_after(lambda s: s["subject"].append(s["subject"][0])) == ("subject", "a subject stands twice")
+    assert refused_after(lambda s: s["subject"][1]["digest"].update(sha256=SHA256)) == (
+        "subject",
+        "the subject tree has other digests",
+    )
+    assert refused_after(lambda s: s["subject"][2]["digest"].update(sha256="x")) == (
+        "subject",
+        "a digest of the subject change is none",
+    )
+    assert refused_after(lambda s: s["subject"].pop(0)) == ("subject", "there is no head")
+    assert refused_after(lambda s: s["subject"].pop(1)) == ("subject", "there is no tree, or no change")
+    assert refused_after(lambda s: s["subject"].pop(2)) == ("subject", "there is no tree, or no change")
+
+
+def test_why_a_line_is_none_is_said_of_its_predicate() -> None:
+    said = {
+        "time": ("time", "the time is none"),
+        "target": ("target", "the target is no branch"),
+        "target_commit": ("commit", "a commit is none"),
+        "merge_base": ("commit", "a commit is none"),
+        "run": ("run", "the run is none"),
+    }
+    assert {key: _refused_with(key, "../x") for key in said} == said
+    override = refused_after(lambda s: s["predicate"].update(target_commit="x"), an_override())
+    assert override == ("commit", "a commit is none")
+    other = refused_after(lambda s: s["predicate"]["review"].update(head="f" * 40))
+    assert other == ("review-head", "the review is of another head")
+    unfit = ("plan", "it is a plan that nobody could carry out")
+    assert refused_after(lambda s: s["predicate"].update(run="../x"), a_plan_record()) == unfit
+    assert refused_after(lambda s: s["predicate"]["plan"].update(tasks=[]), a_plan_record()) == unfit
+
+
+@KINDS
+def test_a_record_needs_no_more_of_its_subject_than_its_kind_says(body: Predicate) -> None:
+    needed = isinstance(body, VerdictRecord | OverrideRecord)
+    for about in (Subject(head=HEAD), Subject(head=HEAD, tree=TREE), Subject(head=HEAD, change=CHANGE, sha256=SHA256)):
+        if needed:
+            with pytest.raises(BugError):
+                encode(about, body)
+        else:
+            assert encode(about, body).subject == about
+
+
+def test_what_cannot_be_written_says_so_with_what_to_do() -> None:
+    with pytest.raises(BugError) as bug:
+        encode(ABOUT, a_verdict(time="yesterday"))
+    assert bug.value.message == "The record could not be read back (the time is none), so it was not kept."
+    assert (bug.value.hint, bug.value.code) == ("report this", "unreadable_record")
+    with pytest.raises(ToolError) as large:
+        seal(b"x" * 60_000)
+    assert large.value.message.startswith("The record would have 80,0")
+    assert large.value.message.endswith(" bytes; 65,536 at most.")
+    assert (large.value.hint, large.value.code) == ("split the objective or the change", "record_too_large")
+
+
+def test_a_line_has_its_keys_in_order_and_not_a_space_too_many() -> None:
+    """So that the same record is the same line, whoever writes it."""
+    line = seal(b"abc", [Signature(sig=b"s", keyid="k")])
+    assert line == (
+        b'{"payload":"YWJj","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"k","sig":"cw=="}]}'
+    )
+    payload = encode(ABOUT, a_continue(reason="Größe: 1, 2")).payload
+    assert (
+        json.dumps(json.loads(payload), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() == payload
+    )
+    assert "Größe: 1, 2".encode() in payload

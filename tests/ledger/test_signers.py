@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_cto.ledger.signers import KRL_MAGIC, LARGEST_LIST, Allowed, Signers, read_signers
+from git_cto.ledger.signers import KRL_MAGIC, LARGEST_LIST, Allowed, Ignored, Signers, read_signers
 from git_cto.ledger.sshsig import NAMESPACE
 from tests.gate.values import quick
 
@@ -134,6 +134,40 @@ def test_a_line_that_leaves_any_doubt_does_not_count(line: str, because: str) ->
     assert because in why(line)
 
 
+def test_why_a_line_does_not_count_is_said_word_for_word_with_its_number_and_key() -> None:
+    times = read(f'# who\nada {OURS},valid-before="soon" {ADAS}').ignored[0]
+    key = counts(f"ada {OURS} {ADAS}").key
+    assert times == Ignored(number=2, why="one of its times is none (YYYYMMDD or YYYYMMDDHHMMSS)", key=key)
+    assert read("ada").ignored == (Ignored(number=1, why="its key cannot be read"),)
+    assert read(f"ada {OURS} ssh-ed25519 AAAA").ignored == (Ignored(number=1, why="its key cannot be read"),)
+    said = {
+        f"ada {OURS},{OURS} {ADAS}": "namespaces stands twice",
+        f"ada 1x {ADAS}": "its key cannot be read",
+        f"ada {OURS},{ADAS}": "its options cannot be read",
+        f"ada cert-authority,{OURS} {ADAS}": "cert-authority does not count here: name each key",
+        f"ada* {OURS} {ADAS}": "its name has a wildcard: name everybody",
+        f",ada {OURS} {ADAS}": "its name cannot be read: no spaces, no quotes",
+        f"ada {ADAS}": 'it lacks namespaces="git-cto.verdict.v1"',
+        f"ada {OURS} {key_of('c', 'ssh-ed25519-cert-v01@openssh.com')}": "certificates do not count",
+    }
+    assert {line: why(line) for line in said} == said
+
+
+def test_an_option_without_a_value_has_none() -> None:
+    """`valid-after` alone: no time, as ssh-keygen reads it, so the line counts from the beginning."""
+    one = counts(f"ada valid-after,{OURS} {ADAS}")
+    assert (one.after, one.before) == ("", "")
+
+
+def test_an_x_is_a_letter_of_a_name_like_any_other() -> None:
+    assert counts(f"Xavier@eXample.org {OURS} {ADAS}").principals == ("Xavier@eXample.org",)
+
+
+def test_the_first_year_that_is_a_time_is_1971() -> None:
+    assert counts(f'ada {OURS},valid-after="19710101" {ADAS}').after == "19710101000000"
+    assert "times is none" in why(f'ada {OURS},valid-after="19701231" {ADAS}')
+
+
 def test_a_line_that_does_not_count_takes_no_other_with_it() -> None:
     found = read(f"junk\nada {OURS} {ADAS}\n* {OURS} {BENS}\n")
     assert [one.number for one in found.allowed] == [2]
@@ -180,6 +214,22 @@ def test_where_the_revoked_keys_cannot_be_read_nobody_may_sign(revoked: bytes) -
     assert "so no signature counts" in found.fault
 
 
+def test_a_revoked_certificate_is_no_public_key_and_its_line_is_named() -> None:
+    """ssh-keygen would revoke the certificate and not the key, so it is left to nobody's guess."""
+    certificate = key_of("c", "ssh-ed25519-cert-v01@openssh.com")
+    found = read_signers(f"ada {OURS} {ADAS}".encode(), f"{BENS}\n{certificate}\n".encode())
+    assert found.fault == "Line 2 of .cto/revoked_keys is no public key, so no signature counts."
+
+
+def test_what_is_revoked_changes_nothing_else_of_what_was_read() -> None:
+    lines = f"ada {OURS} {ADAS}\n* {OURS} {BENS}\n".encode()
+    plain, found = read_signers(lines, None), read_signers(lines, f"  # gone\n{BENS}\n".encode())
+    assert found.fault == ""
+    assert (found.allowed, found.ignored, found.missing) == (plain.allowed, plain.ignored, False)
+    assert found.ignored
+    assert read_signers(None, f"{BENS}\n".encode()).missing
+
+
 def test_a_list_that_is_not_utf8_allows_nobody() -> None:
     found = read_signers(f"ada {OURS} {ADAS}\n".encode() + b"# Ren\xe9\n", None)
     assert found.allowed == ()
@@ -188,6 +238,8 @@ def test_a_list_that_is_not_utf8_allows_nobody() -> None:
 
 def test_files_beyond_any_use_are_refused() -> None:
     assert "too large" in read_signers(b"#" * (LARGEST_LIST + 1), None).fault
+    assert "too large" in read_signers("é".encode() * (LARGEST_LIST // 2) + b"#", None).fault
+    assert read_signers(b"#" * LARGEST_LIST, b"#" * LARGEST_LIST).fault == ""
     assert "too large" in read_signers(b"", b"#" * (LARGEST_LIST + 1)).fault
 
 

@@ -75,11 +75,19 @@ def test_the_armour_is_the_one_that_ssh_keygen_takes_and_gives(tmp_path: Path) -
         b"-----BEGIN PGP SIGNATURE-----\nAAAA\n-----END PGP SIGNATURE-----\n",
         b"-----BEGIN SSH SIGNATURE-----\n!!!!\n-----END SSH SIGNATURE-----\n",
         b"x\n-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n",
+        b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END PGP SIGNATURE-----\n",
+        b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\nx\n",
     ],
 )
 def test_what_is_no_armour_is_refused(file: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         dearmoured(file)
+
+
+def test_an_armour_of_one_line_is_one_and_windows_line_ends_are_too() -> None:
+    file = b"-----BEGIN SSH SIGNATURE-----\nQUJD\n-----END SSH SIGNATURE-----\n"
+    assert dearmoured(file) == dearmoured(file.replace(b"\n", b"\r\n")) == b"ABC"
+    assert armoured(b"ABC") == file
 
 
 def test_the_namespace_is_the_one_of_the_format() -> None:
@@ -138,3 +146,11 @@ def test_a_key_whose_type_is_another_one_than_it_says_is_none(tmp_path: Path) ->
     for said, body in (("ssh-rsa", encoded), (kind, encoded[:-1]), (kind, ""), (kind, base64.b64encode(b"x").decode())):
         with pytest.raises(ValueError, match=r"."):
             read_key(said, body)
+
+
+@pytest.mark.parametrize("junk", ["!", " ", "\n", "-", "é"])
+def test_a_key_with_anything_between_its_base64_is_none(junk: str) -> None:
+    encoded = base64.b64encode(PUBLIC).decode()
+    assert read_key("ssh-ed25519", encoded) == PUBLIC
+    with pytest.raises(ValueError, match=r"."):
+        read_key("ssh-ed25519", encoded[:8] + junk + encoded[8:])

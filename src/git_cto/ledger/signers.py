@@ -91,7 +91,7 @@ def read_signers(content: bytes | None, revoked: bytes | None) -> Signers:
         text = (content or b"").decode("utf-8")
     except UnicodeDecodeError:
         return Signers(fault=f"{SIGNERS_PATH} is not UTF-8, so no signature counts.")
-    if len(text) > LARGEST_LIST:
+    if len(content or b"") > LARGEST_LIST:
         return Signers(fault=f"{SIGNERS_PATH} is too large, so no signature counts.")
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
