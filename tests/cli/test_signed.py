@@ -619,6 +619,15 @@ def test_the_users_own_configuration_may_demand_signatures_and_not_do_without(te
     team.closed()
 
 
+def test_a_wish_for_signatures_that_is_none_is_told_of(team: Team) -> None:
+    team.signers(team.allowed, "")
+    team.approved()
+    team.world.git("config", "cto.gate.trust", "Signed")
+    said = team.world.cto("gate")
+    assert (said.code, said.out) == (2, "")
+    assert "neither local nor signed" in said.err
+
+
 def test_a_plan_that_nobody_signed_chooses_no_judge_in_ci(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """A branch of one's own with a lax policy would open for anything."""
     world = team.world

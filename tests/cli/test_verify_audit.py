@@ -184,6 +184,57 @@ def test_merged_squashed_rebased_and_fast_forwarded_changes_are_found_under_thei
     assert "Nobody judged this change." in text.out
 
 
+@pytest.mark.parametrize("first", ["revise", "approve"])
+def test_what_was_judged_on_the_way_says_nothing_against_the_whole(world: World, rex: Key, first: str) -> None:
+    """A rebased branch of two rounds: the first commit has a verdict of its own."""
+    start = world.git("rev-parse", "main")
+    change(world, "rounds", one__py="1\n")
+    said = {"verdict": "revise", "reason": "Say 2."} if first == "revise" else {}
+    world.reviewed(**said)
+    world.commit("Mend it", one__py="2\n")
+    approval = world.reviewed()
+    assert approval.code == 0, approval.text
+    landed(world, "merge", "-q", "--ff-only", "BRANCH")
+    assert events(world.cto("audit", f"{start}..main", "--events")) == [("approved", 2)]
+    half = world.cto("audit", f"{start}..main~1")
+    assert half.code == (1 if first == "revise" else 0)
+
+
+def test_what_landed_and_was_taken_back_hides_behind_no_approval(world: World, rex: Key) -> None:
+    """Together they make the approved change, and a workflow that nobody saw ran in between."""
+    start = world.git("rev-parse", "main")
+    change(world, "feature", one__py="1\n")
+    world.commit("More of it", one__py="2\n")
+    assert world.reviewed().code == 0
+    landed(world, "merge", "-q", "--ff-only", "feature~1")
+    world.commit("Nobody looked at this", evil__yml="on: push\n")
+    world.git("rm", "-q", "evil.yml")
+    world.git("commit", "-q", "-m", "Nothing to see here")
+    world.git("cherry-pick", "feature")
+    said = world.cto("audit", f"{start}..main", "--events")
+    assert events(said) == [("unapproved", 1)] * 4
+    assert "evil.yml was changed on the way and changed back." in said.out
+    around = world.git("rev-parse", "main")
+    world.commit("Nobody looked at this either", evil__yml="on: push\n")
+    approved(world, "second", two__py="1\n")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    world.git("rm", "-q", "evil.yml")
+    world.git("commit", "-q", "-m", "Nothing to see here")
+    said = world.cto("audit", f"{around}..main", "--events")
+    assert events(said) == [("unapproved", 1), ("approved", 1), ("unapproved", 1)]
+
+
+def test_a_shallow_clone_says_how_to_get_the_rest(
+    world: World, rex: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.commit("More")
+    clone = World(tmp_path / "shallow", monkeypatch)
+    clone.git("clone", "-q", "--depth", "1", f"file://{world.path}", ".")
+    said = clone.cto("audit")
+    assert said.code == 2, said.text
+    assert "Next: git fetch --unshallow" in said.err
+
+
 def test_without_a_range_the_audit_begins_where_the_policy_came_in(world: World, rex: Key) -> None:
     approved(world, "feature")
     landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")

@@ -120,13 +120,14 @@ class Row:
             later = self._files.get(file.path)
             self._files[file.path] = file if later is None else _one_after_the_other(file, later)
 
+    @property
+    def back_again(self) -> tuple[str, ...]:
+        """The files that were changed on the way, and are in the end what they were."""
+        return tuple(file.name for _, file in sorted(self._files.items()) if not _differs(file))
+
     def change(self, object_format: str) -> Change:
         """What all of them change together, with the id that git's listing of it has."""
-        files = tuple(
-            file
-            for _, file in sorted(self._files.items())
-            if (file.old_mode, file.old_oid) != (file.new_mode, file.new_oid)
-        )
+        files = tuple(file for _, file in sorted(self._files.items()) if _differs(file))
         raw = listing(files)
         newest, oldest = self.landings[0], self.landings[-1]
         return Change(
@@ -138,6 +139,10 @@ class Row:
             raw=raw,
             files=files,
         )
+
+
+def _differs(file: FileChange) -> bool:
+    return (file.old_mode, file.old_oid) != (file.new_mode, file.new_oid)
 
 
 def _one_after_the_other(first: FileChange, second: FileChange) -> FileChange:

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from git_cto.errors import PolicyError, UsageError, typed
+from git_cto.errors import GitError, PolicyError, UsageError, typed
 from git_cto.gate.decision import Facts, decide
 from git_cto.gate.policy import POLICY_PATH, Policy
 from git_cto.gate.rounds import in_order
 from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Signers, read_signers
 from git_cto.ledger.trusting import trusted
 from git_cto.model import OverrideRecord, PlanRecord, Target, VerdictRecord
+from git_cto.redaction import printable
 from git_cto.repo.authors import Authorship, authorship
 from git_cto.repo.landings import Landing, Row, landings
 
@@ -57,6 +59,26 @@ class Audited(Struct, frozen=True, kw_only=True):
         return self.how != "unapproved"
 
 
+class _Waiting(Struct):
+    """A row that may grow into what somebody approved, and why it has not so far, where anybody judged it."""
+
+    row: Row
+    against: str = "Nobody judged this change."
+
+    def given_up(self) -> Audited:
+        """What is said of its newest landing where no row was approved."""
+        return Audited(landings=tuple(self.row.landings[:1]), how="unapproved", reason=self.against)
+
+
+def _nothing_between(judged: Audited, row: Row) -> Audited:
+    """An approved row as it is, unless it has what was no part of what anybody approved: landed, and taken back."""
+    if not row.back_again:
+        return judged
+    some = ", ".join(printable(name) for name in row.back_again[:3])
+    why = f"With what landed before it, it is an approved change, but {some} was changed on the way and changed back."
+    return replace(judged, how="unapproved", reason=why, by=None)
+
+
 class _Rules(Struct, frozen=True):
     """What was in force at a commit."""
 
@@ -78,43 +100,44 @@ class Audit:
 
     def run(self, tip: str, without: Sequence[str]) -> Iterator[Audited]:
         """Everything that landed, the newest first, in memory that does not grow with it."""
-        waiting: list[Row] = []
+        waiting: list[_Waiting] = []
         for landing in landings(self._workspace.lens, tip, without):
             alone = self._alone(landing)
             if alone is not None:
-                yield from map(self._nobody, waiting)
+                yield from (one.given_up() for one in waiting)
                 waiting = []
                 yield alone
                 continue
             found, waiting = self._in_a_row(waiting, landing)
             yield from found
-        yield from map(self._nobody, waiting)
+        yield from (one.given_up() for one in waiting)
 
     def _alone(self, landing: Landing) -> Audited | None:
-        """A landing that needs no other one to be explained; None where nobody judged it by itself."""
+        """A landing that nobody has to have judged; None for the others."""
         one = (landing,)
         if not landing.onto:
             return Audited(landings=one, how="first", reason="The first commit: there was nothing to merge it into.")
-        if not landing.files:
-            return Audited(landings=one, how="empty", reason="It changes no file.")
-        change = Row(landing).change(self._format)
-        return self._judged(one, change) if change.id in self._known else None
+        return None if landing.files else Audited(landings=one, how="empty", reason="It changes no file.")
 
-    def _in_a_row(self, waiting: list[Row], landing: Landing) -> tuple[list[Audited], list[Row]]:
-        """Tries rows that begin with this landing; returns what is settled by that, and what still waits."""
-        for row in waiting:
-            row.extend(landing)
-        for place, row in enumerate(waiting):
-            change = row.change(self._format)
+    def _in_a_row(self, waiting: list[_Waiting], landing: Landing) -> tuple[list[Audited], list[_Waiting]]:
+        """Tries rows that begin with this landing; returns what is settled by that, and what still waits.
+
+        The longest row comes first. What was judged on the way to an approval, or refused, says nothing against the
+        whole that was approved in the end.
+        """
+        for one in waiting:
+            one.row.extend(landing)
+        waiting.append(_Waiting(Row(landing)))
+        for place, one in enumerate(waiting):
+            change = one.row.change(self._format)
             if change.files and change.id in self._known:
-                return [*map(self._nobody, waiting[:place]), self._judged(tuple(row.landings), change)], []
-        waiting.append(Row(landing))
+                judged = self._judged(tuple(one.row.landings), change)
+                judged = _nothing_between(judged, one.row) if judged.judged else judged
+                if judged.judged:
+                    return [*(newer.given_up() for newer in waiting[:place]), judged], []
+                one.against = judged.reason
         settled = waiting[:-LONGEST_ROW]
-        return [self._nobody(row) for row in settled], waiting[len(settled) :]
-
-    def _nobody(self, row: Row) -> Audited:
-        """What is said of the newest landing of a row that nobody judged."""
-        return Audited(landings=tuple(row.landings[:1]), how="unapproved", reason="Nobody judged this change.")
+        return [one.given_up() for one in settled], waiting[len(settled) :]
 
     def _judged(self, landed: tuple[Landing, ...], change: Change) -> Audited:
         """What the gate would have said."""
@@ -205,8 +228,27 @@ def audit(workspace: Workspace, revisions: str | None, *, target: Target, signed
 
     Raises `UsageError` at once where there is no such range; the rest is looked up while it is read.
     """
-    tip, without = _range(workspace, target, revisions)
-    return Audit(workspace, target, signed=signed).run(tip, without)
+    with _all_of_it(workspace):
+        tip, without = _range(workspace, target, revisions)
+    return _run(workspace, Audit(workspace, target, signed=signed), tip, without)
+
+
+def _run(workspace: Workspace, one: Audit, tip: str, without: Sequence[str]) -> Iterator[Audited]:
+    with _all_of_it(workspace):
+        yield from one.run(tip, without)
+
+
+@contextmanager
+def _all_of_it(workspace: Workspace) -> Iterator[None]:
+    """Says where history is missing because the clone is a shallow one."""
+    try:
+        yield
+    except GitError as error:
+        if not workspace.lens.cut:
+            raise
+        raise UsageError(
+            "This clone is shallow, and what landed before its oldest commit is not here.", "git fetch --unshallow"
+        ) from error
 
 
 def _range(workspace: Workspace, target: Target, revisions: str | None) -> tuple[str, tuple[str, ...]]:

@@ -190,8 +190,14 @@ class Workspace:
     @property
     def demands_signatures(self) -> bool:
         """Whether only signed records count here, whatever a policy says: in CI, and where the user wants it."""
+        said = self.settings.text("cto.gate.trust")
+        if said not in {None, "local", "signed"}:
+            raise PolicyError(
+                f"git config cto.gate.trust is {said!r}, which is neither local nor signed.",
+                "git config cto.gate.trust signed",
+            )
         in_ci = self.environ.get("CI", "").strip().lower() in {"true", "1"}
-        return self.signed_only or in_ci or self.settings.text("cto.gate.trust") == "signed"
+        return self.signed_only or in_ci or said == "signed"
 
     def _narrowed(self, policy: Policy) -> Policy:
         said = self.settings
