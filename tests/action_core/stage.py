@@ -187,7 +187,7 @@ class Stage:
             requests=tuple(model.requests),
         )
 
-    def prepared(self, payload: Json, model: ModelServer, event: str = "pull_request_target", **inputs: str) -> Path:
+    def prepared(self, payload: Json, model: ModelServer, event: str = "pull_request_target", /, **inputs: str) -> Path:
         """Gives this process the environment of a new job; the folder that it may write in."""
         self.jobs += 1
         temp = self.tmp / f"runner{self.jobs}"

@@ -126,7 +126,8 @@ def test_the_label_goes_when_no_human_is_needed_any_more(stage: Stage) -> None:
     assert stage.review(refusing(), label="needs-a-human").code == 5
     assert stage.github.state.pulls[7].labels == ["needs-a-human"]
     stage.github.permit("grace", "write")
-    ran = stage.job(stage.comment("/cto override Seen", "grace"), event="issue_comment", label="needs-a-human")
+    head = stage.github.state.pulls[7].head_sha
+    ran = stage.job(stage.comment(f"/cto override {head} Seen", "grace"), event="issue_comment", label="needs-a-human")
     assert (ran.code, stage.github.state.pulls[7].labels) == (0, []), ran.log
 
 

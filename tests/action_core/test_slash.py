@@ -11,7 +11,8 @@ THREE = "def version():\n    return 3\n"
 
 
 def typed(stage: Stage, body: str, login: str = "ada", *script: object, **inputs: str) -> Ran:
-    """Somebody comments, and the job runs."""
+    """Somebody comments, and the job runs. HEAD is the pull request's head, in short."""
+    body = body.replace("HEAD", stage.github.state.pulls[7].head_sha[:7])
     return stage.job(stage.comment(body, login), script, event="issue_comment", **inputs)  # type: ignore[arg-type]
 
 
@@ -26,7 +27,7 @@ def test_a_review_that_somebody_asks_for(stage: Stage) -> None:
     assert reactions(stage) == ["eyes"]
 
 
-@pytest.mark.parametrize("verb", ["review", "status", "override because", "continue because"])
+@pytest.mark.parametrize("verb", ["review", "status", "override HEAD because", "continue because"])
 def test_who_may_not_write_costs_nothing_and_changes_nothing(stage: Stage, verb: str) -> None:
     """Case 68."""
     stage.github.permit("mallory", "read")
@@ -75,7 +76,7 @@ def test_a_bot_is_heard_only_where_it_is_named_and_never_decides(stage: Stage, n
     stage.opened()
     ran = typed(stage, "/cto review", "helper[bot]", *[refusing()] * asked, allow_bots=named)
     assert ran.asked == asked, ran.log
-    assert typed(stage, "/cto override because", "helper[bot]", allow_bots=named).code == 0
+    assert typed(stage, "/cto override HEAD because", "helper[bot]", allow_bots=named).code == 0
     assert "success" not in stage.checks()
 
 
@@ -83,7 +84,7 @@ def test_who_may_only_have_it_reviewed_may_not_decide(stage: Stage) -> None:
     stage.github.permit("linus", "read")
     stage.opened()
     assert typed(stage, "/cto review", "linus", refusing(), allow_users="linus").asked == 1
-    assert typed(stage, "/cto override because", "linus", allow_users="linus").outputs["allowed"] == "false"
+    assert typed(stage, "/cto override HEAD because", "linus", allow_users="linus").outputs["allowed"] == "false"
     assert stage.checks() == ["failure"]
 
 
@@ -95,7 +96,7 @@ def test_an_override_opens_for_exactly_this_change_and_is_recorded_by_name(stage
     stage.opened()
     stage.github.permit("grace", "admin")
     assert stage.review(refusing()).code == 1
-    ran = typed(stage, "/cto override We need this today,\nand I have read it.", "grace")
+    ran = typed(stage, "/cto override HEAD We need this today,\nand I have read it.", "grace")
     assert (ran.code, ran.asked, stage.checks()) == (0, 0, ["failure", "success"]), ran.log
     assert "### ✓ Overridden" in stage.comment_text
     assert "**grace** lets exactly this change in: We need this today, and I have read it." in stage.comment_text
@@ -109,22 +110,67 @@ def test_nobody_overrides_the_gate_for_their_own_pull_request(stage: Stage) -> N
     stage.signs()
     stage.opened()
     assert stage.review(refusing()).code == 1
-    ran = typed(stage, "/cto override It is fine", "ada")
+    ran = typed(stage, "/cto override HEAD It is fine", "ada")
     assert (ran.code, stage.checks()[-1], stage.records()) == (1, "failure", 1), ran.log
     assert "nobody overrides the gate for what is their own" in stage.comment_text
     assert "### ✗ Revise" in stage.comment_text
     stage.github.permit("grace", "write")
     stage.world.git("config", "user.email", "grace@users.noreply.github.com")
     stage.pushed(THREE)
-    assert typed(stage, "/cto override It is fine", "grace").code == 1
+    assert typed(stage, "/cto override HEAD It is fine", "grace").code == 1
     stage.policy("[gate]\nsigner_is_not_author = false\n")
-    assert typed(stage, "/cto override It is fine", "ada").code == 0
+    assert typed(stage, "/cto override HEAD It is fine", "ada").code == 0
+
+
+@pytest.mark.parametrize(
+    "said, why",
+    [
+        ("Seen", "It does not name the commit that it is about"),
+        ("defaced is the word", "It names defaced"),
+        ("OLD Seen", "and the pull request stands elsewhere"),
+    ],
+)
+def test_an_override_is_about_the_commit_that_it_names(stage: Stage, said: str, why: str) -> None:
+    """What was pushed between the comment and its job is nothing that anybody has looked at."""
+    stage.signs()
+    old = stage.opened()
+    stage.github.permit("grace", "write")
+    head = stage.pushed(THREE)
+    ran = typed(stage, f"/cto override {said.replace('OLD', old)}", "grace")
+    assert (ran.code, stage.records(), stage.checks()) == (1, 0, ["failure"]), ran.log
+    assert why in stage.comment_text
+    assert f"/cto override {head[:7]} " in stage.comment_text
+    assert typed(stage, f"/cto override {head.upper()} Seen", "grace").code == 0
+
+
+def test_an_override_is_not_carried_to_another_target(stage: Stage) -> None:
+    stage.signs()
+    stage.opened()
+    stage.github.permit("grace", "write")
+    stage.github.state.pulls[7].retargeted = "2100-01-01T00:00:00Z"
+    ran = typed(stage, "/cto override HEAD Seen", "grace")
+    assert (ran.code, stage.records(), stage.checks()) == (1, 0, ["failure"]), ran.log
+    assert "was meant for another branch then" in stage.comment_text
+    stage.github.state.pulls[7].retargeted = "2020-01-01T00:00:00Z"
+    assert typed(stage, "/cto override HEAD Seen", "grace").code == 0
+
+
+@pytest.mark.parametrize("decision", ["override HEAD Seen", "continue It is wanted"])
+def test_a_job_that_is_run_again_decides_nothing(stage: Stage, decision: str) -> None:
+    """Whoever may write may run an old job again, and what was typed then was about something else."""
+    stage.signs()
+    stage.opened()
+    stage.github.permit("grace", "write")
+    assert stage.review(refusing(verdict="abort", reason="No.")).code == 4
+    ran = typed(stage, f"/cto {decision}", "grace", GITHUB_RUN_ATTEMPT="2")
+    assert (ran.code, ran.asked, stage.records(), "success" in stage.checks()) == (4, 0, 1, False), ran.log
+    assert "This job was run again" in stage.comment_text
 
 
 def test_an_override_without_a_reason_is_none(stage: Stage) -> None:
     stage.opened()
     stage.github.permit("grace", "write")
-    ran = typed(stage, "/cto override", "grace")
+    ran = typed(stage, "/cto override HEAD", "grace")
     assert (ran.code, stage.records()) == (1, 0), ran.log
     assert "A decision needs a reason" in stage.comment_text
 
@@ -137,9 +183,12 @@ def test_an_override_does_not_stand_in_for_the_human_whom_control_paths_need(sta
     stage.world.write(".github/workflows/ci.yml", "on: push\n")
     head = stage.pushed(TWO)
     assert stage.review(approving()).code == 1
-    ran = typed(stage, "/cto override I have read it", "grace")
+    ran = typed(stage, "/cto override HEAD I have read it", "grace")
     assert (ran.code, "success" in stage.checks()) == (1, False), ran.log
     stage.github.review(7, "grace", "APPROVED", head)
+    stage.github.state.pulls[7].retargeted = "2100-01-01T00:00:00Z"  # it was another change that she approved
+    assert typed(stage, "/cto status", "grace").code == 1
+    stage.github.state.pulls[7].retargeted = "2020-01-01T00:00:00Z"
     ran = typed(stage, "/cto status", "grace")
     assert (ran.code, ran.asked, stage.checks()[-1]) == (0, 0, "success"), ran.log
 

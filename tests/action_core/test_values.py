@@ -138,7 +138,7 @@ def comment(body: str, *, author: str = "ada", sender: str = "ada", action: str 
         ("/cto review", "review", ""),
         ("/cto review\r\n", "review", ""),
         ("\n/cto   status  ", "status", ""),
-        ("/cto override It is fine.", "override", "It is fine."),
+        ("/cto override 9f8e7d6 It is fine.", "override", "9f8e7d6 It is fine."),
         ("/cto continue\nIt is\r\nwanted.\n", "continue", "It is\nwanted."),
         ("/cto override", "override", ""),
     ],
