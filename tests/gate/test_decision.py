@@ -341,6 +341,12 @@ CONTROL = (
     "sub/.gitattributes",
     ".gitmodules",
     "docs/CODEOWNERS",
+    "sub/GEMINI.md",
+    ".cursor/rules/x.mdc",
+    ".vscode/tasks.json",
+    ".devcontainer/devcontainer.json",
+    ".husky/pre-commit",
+    ".lfsconfig",
 )
 ODD = ('.github/workflows/a"b.yml', ".github/a\\b", ".github/a\nb.yml", ".github/a\u200bb.yml", ".github/\x1b[31m")
 

@@ -49,6 +49,11 @@ def test_without_a_policy_the_defaults_apply() -> None:
     assert policy.coverage.listed_ok == ()
     assert policy.review.allowed_models is None
     assert policy.review.suspicious_ok == ()
+    assert not policy.review.title_and_body
+    assert (policy.gate.signer_is_not_author, policy.gate.threshold) == (True, 1)
+    assert not policy.gate.executor_is_not_reviewer
+    assert (policy.coverage.max_bytes, policy.verify.timeout) == (500_000, 900)
+    assert policy.verify.commands is policy.execute.allowed_tools is policy.execute.max_cost is None
 
 
 def test_every_key_of_the_contract_is_known() -> None:
@@ -107,6 +112,10 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, unknown: 
         ("[gate]\ncontrol_paths = 'x'", "gate.control_paths"),
         ("[gate]\ncontrol_paths = ['!x']", "gate.control_paths"),
         ("[gate]\ncontrol_paths = ['']", "gate.control_paths"),
+        ("[gate]\nthreshold = 0", "gate.threshold"),
+        ("[gate]\nthreshold = 11", "gate.threshold"),
+        ("[verify]\ntimeout = 86401", "verify.timeout"),
+        ("[execute]\nmax_cost = 1e10", "execute.max_cost"),
         ("[coverage]\nlisted_ok = ['*', '!*.png']", "coverage.listed_ok"),
         ("[coverage]\nlisted_ok = [1]", "coverage.listed_ok"),
         ("[coverage]\nmax_bytes = 0", "coverage.max_bytes"),
