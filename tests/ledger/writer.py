@@ -1,4 +1,6 @@
-"""A process that appends: `writer.py <repository> <who> <count> different|same [line size]`.
+"""A process that appends: `writer.py <repository> <who> <count> different|same|both [line size]`.
+
+A line goes on things of its own, on things that it shares with all others, or on both, as a record does.
 
 Prints one line for each record it was told is kept. LARGEST_FILE (bytes) bounds the files it and its children may
 write, RUN_AS (a number) is the user it becomes; both after everything is imported and found.
@@ -23,7 +25,11 @@ def main() -> int:
     _restrict()
     for number in range(int(count)):
         change = f"change {who} {number}".encode()
-        names = [b"one", b"two"] if where == "same" else [f"head {who} {number}".encode(), change]
+        names = {
+            "same": [b"one", b"two"],
+            "different": [f"head {who} {number}".encode(), change],
+            "both": [f"head {who} {number}".encode(), change, b"one"],
+        }[where]
         objects = [blob_id(name, place.object_format) for name in names]
         line = f"{who} {number} ".encode() + os.urandom(int(size[0] if size else 8)).hex().encode()
         try:

@@ -223,9 +223,10 @@ def test_a_signal_ends_it_with_all_its_children_and_says_how_to_go_on(
     assert f"Next: git cto run --resume {hanging.id}" in err.decode()
     assert marked(hanging) == []
     assert hanging.leftovers() == []
-    (hanging.home / "free").touch()
-    assert hanging.resume("--jobs", "2").code == 0
-    assert_the_same_end(hanging)
+    if send is os.kill:  # the harder of the two: its children have heard nothing
+        (hanging.home / "free").touch()
+        assert hanging.resume("--jobs", "2").code == 0
+        assert_the_same_end(hanging)
 
 
 def of_the_loop(process: subprocess.Popen[bytes]) -> list[int]:
