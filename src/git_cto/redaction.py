@@ -162,6 +162,19 @@ def printable(text: str, *, lines: bool = False) -> str:
     return re.sub(_COMMAND, ": :", text.replace("\t", "    "))
 
 
+def as_it_runs(command: str) -> str:
+    """A command for somebody to agree to: each of its lines on a line, and nothing in it that is not seen.
+
+    On one line a comment would hide what stands below it.
+    """
+    lines = ("".join(map(_visible, line)) for line in command.split("\n"))
+    return "\n    ".join(printable(line) for line in lines)
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
 def _seen(text: str) -> str:
     """The text without characters that nobody sees but a terminal or a parser; tabs and line feeds stay."""
     if text.isascii() and text.isprintable():

@@ -177,6 +177,7 @@ def test_abandon_removes_branches_and_keeps_the_records(loop: Loop) -> None:
     run, head = loop.id, loop.git("rev-parse", loop.trunk)
     said = loop.cto("abandon", run)
     assert said.code == 0, said.text
+    assert f"cto/{run}/trunk (was {head[:12]})" in said.out
     assert loop.git("for-each-ref", "refs/heads/cto") == ""
     assert loop.leftovers() == []
     kinds = [one["kind"] for one in loop.cto("log", head, "--json").json["records"]]

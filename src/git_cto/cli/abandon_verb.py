@@ -11,7 +11,7 @@ from git_cto.errors import ExitCode
 @verb("abandon", "git cto abandon health-check-3f2a1c")
 @click.argument("run")
 def command(shell: Shell, *, run: str) -> int:
-    """Remove the branches and worktrees of RUN. Its records stay; they say where every branch stood."""
+    """Remove the branches and worktrees of RUN, and say where every branch stood. Its records stay."""
     from git_cto.loop import abandon
     from git_cto.render.terminal import next_line
     from git_cto.work.documents import InitDocument
@@ -19,8 +19,9 @@ def command(shell: Shell, *, run: str) -> int:
 
     with shell.workspace() as workspace:
         removed = abandon(workspace, load_run(workspace, run))
-    listing = ", ".join(removed) or "nothing was left"
-    shell.document(InitDocument(done=tuple(f"removed {name}" for name in removed), next=f"git cto show {run}"))
+    listing = ", ".join(f"{name} (was {commit[:12]})" for name, commit in removed.items()) or "nothing was left"
+    done = tuple(f"removed {name} (was {commit})" for name, commit in removed.items())
+    shell.document(InitDocument(done=done, next=f"git cto show {run}"))
     shell.say(f"Abandoned {run}: {listing}.")
     shell.say(next_line((f"git cto show {run}", "its plan is kept")))
     return ExitCode.OK

@@ -102,14 +102,14 @@ def _head(workspace: Workspace, shell: Shell, head: str | None, run: str | None)
 
 def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool) -> tuple[CommandOutcome, ...]:
     """Runs the verification commands, once somebody has agreed to them."""
-    from git_cto.redaction import printable
+    from git_cto.redaction import as_it_runs
     from git_cto.work.verifying import verify
 
     if not brief.commands:
         shell.notes(("there is nothing to verify with: neither plan nor policy names a command",))
         return ()
     if not allowed:
-        listing = "\n".join(f"  {printable(one)}" for one in brief.commands)
+        listing = "\n".join(f"  {as_it_runs(one)}" for one in brief.commands)
         if not sys.stdin.isatty():
             raise UsageError(
                 f"Verification would run these commands, and nobody can be asked:\n{listing}",

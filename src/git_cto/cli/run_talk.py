@@ -10,7 +10,7 @@ import click
 
 from git_cto.cli.tasks_text import needs
 from git_cto.errors import ExitCode, typed
-from git_cto.redaction import printable
+from git_cto.redaction import as_it_runs
 from git_cto.render.lines import wrapped
 from git_cto.render.run import behind_text, ending_text, graph_text, needs_text, taken_text
 from git_cto.render.terminal import next_line
@@ -56,7 +56,7 @@ def permission(shell: Shell, run: Run, options: Options) -> Callable[[str], bool
 
 
 def _agreed(shell: Shell, options: Options, commands: tuple[str, ...]) -> bool:
-    listing = "\n".join(f"  {printable(one)}" for one in commands)
+    listing = "\n".join(f"  {as_it_runs(one)}" for one in commands)
     if not _talks(shell, options):
         shell.note(f"note: these commands will not run (--allow-commands lets them):\n{listing}")
         return False
