@@ -222,6 +222,15 @@ def test_a_refusal_whose_clock_was_behind_closes_because_it_names_what_it_supers
     assert closed(behind, ahead)
 
 
+def test_an_override_overrules_no_refusal_that_came_after_it() -> None:
+    override = record(an_override(), "o")
+    refused = record(a_verdict(verdict="revise", time=at(1)), "r")
+    approved = record(a_verdict(time=at(2), series="branch/refs/heads/elsewhere"), "a")
+    assert "was refused before" in closed(override, refused, approved)
+    earlier = record(a_verdict(verdict="revise"), "r")
+    assert decision(earlier, record(an_override(time=at(1)), "o"), approved).allowed
+
+
 def test_an_override_and_then_a_refusal_is_closed() -> None:
     override = record(an_override(), "o")
     assert closed(override, record(a_verdict(verdict="revise", time=at(1), supersedes="o")))

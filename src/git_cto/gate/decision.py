@@ -81,8 +81,10 @@ def decide(
     decision = _by_latest(change, about, known, standing, policy, facts)
     if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
         lifted = lifted_aborts(in_order(known))
-        against = _against(decision.by.body, standing_refusal(decision.by.body, about[:-1], lifted), facts, standing)
-        if any(isinstance(record.body, OverrideRecord) for record in about):
+        refusal = standing_refusal(decision.by.body, about[:-1], lifted)
+        against = _against(decision.by.body, refusal, facts, standing)
+        since = about[about.index(refusal) :] if refusal else about  # what was said before it does not overrule it
+        if any(isinstance(record.body, OverrideRecord) for record in since):
             against = ()
         if against:
             return Decision(False, against, _OVERRULE, plan=decision.plan)

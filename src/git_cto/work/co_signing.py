@@ -62,10 +62,10 @@ def co_sign(workspace: Workspace, rev: str | None, *, base: str | None, override
             new = replace(record, signatures=(made.signature,))
             about_change = record.subject.change == found.change.id
             workspace.ledger.put(new, series=record.body.series, change=found.change.raw if about_change else None)
-            added.append(new)
+            added.append(replace(record, signatures=(*record.signatures, made.signature)))
     return CoSigned(
         survey=found,
-        added=tuple(added),
+        added=workspace.trusting(added, found.target),
         before=tuple(record for record in records if record.id in before),
         key=fingerprint(public_key),
         notes=(*map(_left_out, left), *_notes(workspace, found, public_key)),
