@@ -252,3 +252,18 @@ def test_status_shows_which_tasks_are_under_way(loop: Loop) -> None:
     assert "round 1 · 1.3k tokens\n" in shown
     (loop.home / "go-t2").touch()
     process.communicate(timeout=60)
+
+
+def test_a_hook_that_does_not_end_has_a_time_limit_and_the_run_goes_on_without_it(loop: Loop) -> None:
+    loop.policy("[verify]\ntimeout = 1\n")
+    hook = loop.write(".git/hooks/pre-commit", "#!/bin/sh\nsleep 296\n")
+    hook.chmod(0o755)
+    said = loop.run()
+    assert said.code == 3, said.text
+    assert "The commit took longer than 1 s and was ended: a hook, a filter or a signer seems to wait." in said.err
+    assert "what it had done is kept in " in said.err
+    assert "[verify] timeout" in said.err
+    assert f"then git cto run --resume {loop.id}" in said.err
+    assert loop.leftovers() == []
+    hook.unlink()
+    assert loop.resume().code == 0

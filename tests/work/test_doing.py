@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,7 @@ from git_cto.repo.runs import results, task_ref
 from git_cto.work import doing
 from git_cto.work.acting import guidance
 from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
+from git_cto.work.merging import merge_into_trunk
 from git_cto.work.runs import Run, load_run
 from git_cto.work.workspace import Workspace
 from tests.agents.conftest import processes_with
@@ -433,6 +435,48 @@ def test_a_hook_that_takes_away_how_it_ended_is_named_and_nothing_is_lost(bench:
     assert "commit-msg" in caught.value.hint
     assert "+a" in bench.kept("patch")
     assert bench.world.git("branch", "--list", "cto/*/t1") == ""
+
+
+def ended_in_time(bench: Bench, what: str, waiting: str) -> str:
+    """A task whose programs wait for ever, under a policy of a second; what is said of it."""
+    began = time.monotonic()
+    with pytest.raises(GitError) as caught:
+        bench.do("echo a > a.txt; echo done")
+    assert time.monotonic() - began < 30
+    assert caught.value.code == "git_timeout"
+    assert f"{what} took longer than 1 s and was ended" in caught.value.message
+    assert processes_with(waiting) == []
+    assert bench.world.git("worktree", "list").count("\n") == 0
+    return caught.value.message
+
+
+def test_a_hook_that_does_not_end_is_ended_and_nothing_is_lost(bench: Bench) -> None:
+    bench.world.policy("[verify]\ntimeout = 1\n")
+    hook(bench, "pre-commit", "sleep 297 & sleep 297")
+    said = ended_in_time(bench, "The commit", "sleep 297")
+    patch = said.rpartition("what it had done is kept in ")[2]
+    assert "+a\n" in Path(patch).read_text()
+
+
+def test_a_filter_that_does_not_end_is_ended(bench: Bench) -> None:
+    bench.world.policy("[verify]\ntimeout = 1\n")
+    bench.world.write(".gitattributes", "*.txt filter=slow\n")
+    bench.world.commit("All texts are filtered")
+    bench.world.git("branch", "-f", f"cto/{bench.run_id}/trunk", "main")
+    bench.world.git("config", "filter.slow.clean", "sleep 295")
+    ended_in_time(bench, "Looking at what was done (git add)", "sleep 295")
+
+
+def test_a_signer_that_does_not_end_is_ended(bench: Bench) -> None:
+    gpg = bench.world.path.parent / "gpg"
+    gpg.write_text("#!/bin/sh\nsleep 294\n")
+    gpg.chmod(0o755)
+    bench.world.git("config", "gpg.program", str(gpg))
+    bench.world.git("config", "commit.gpgsign", "true")
+    bench.world.git("-c", "commit.gpgsign=false", "commit", "--quiet", "--allow-empty", "-m", "x")
+    with bench.opened() as (workspace, run), pytest.raises(GitError, match="The merge of t1 took longer than 1 s"):
+        merge_into_trunk(workspace, run.id, "t1", run.trunk or "", bench.world.head, patience=1)
+    assert processes_with("sleep 294") == []
 
 
 def test_a_hook_gets_no_keys_for_it_may_be_the_executors(

@@ -11,6 +11,7 @@ import os
 import secrets
 import select
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 MARK = "GIT_CTO_AT_WORK"
 CALL = "GIT_CTO_CALL"
 REST = "CTO_AT_WORK"  # of what is no agent's: git, its hooks, a signer. Who carries it may outlive us for good reasons
+STEP = "CTO_STEP"  # of one thing that git does, and of all that it starts for that
 _PROC = "/proc"  # on Linux. Elsewhere children are ended with their group, and survive only if we are killed with -9
 _POLL = 0.02
 _STARTING = 1.0  # seconds that a program may take from exec to its environment
@@ -78,6 +80,34 @@ def end_present(value: str, grace: float, mark: str = MARK) -> int:
         for one in found:
             one.close()
     return len(found)
+
+
+@dataclass
+class Limit:
+    """The time that something may take. `mark` is what its programs carry, `over` whether they were ended."""
+
+    mark: dict[str, str]
+    over: bool = False
+
+
+@contextmanager
+def limited(seconds: float, grace: float) -> Iterator[Limit]:
+    """Ends whatever carries the mark once `seconds` have passed: TERM, and after `grace` seconds KILL."""
+    limit = Limit({STEP: secrets.token_hex(8)})
+
+    def end() -> None:
+        limit.over = True
+        end_all(limit.mark[STEP], grace, STEP)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield limit
+    finally:
+        timer.cancel()
+        if limit.over:
+            timer.join()  # nothing of it is left behind
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class GatePolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VerifyPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[verify]`: commands that take the place of the plan's, and the time limit of each in seconds."""
+    """`[verify]`: commands that take the place of the plan's, and the time limit of each (and of hooks) in seconds."""
 
     commands: tuple[str, ...] | None = None
     timeout: Annotated[int, Meta(ge=1, le=86_400)] = 900

@@ -258,7 +258,8 @@ class _Shift:
         while self._order and self._order[0] in self.ended:
             task = self._order[0]
             result = self.ended.pop(task)
-            merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, result.commit)
+            patience = self.run.policy.verify.timeout
+            merged = merge_into_trunk(self.workspace, self.run.id, task, self.trunk, result.commit, patience=patience)
             if isinstance(merged, tuple) and task not in self.again:
                 self.again.add(task)
                 view = self._views[task]

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -27,10 +27,12 @@ from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref
 from git_cto.work.acting import COMMANDS, Act, Doing, Hints, act
 from git_cto.work.keeping import reserve
+from git_cto.work.limiting import limited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from git_cto.repo.git import Git
     from git_cto.work.runs import Run, TaskView
     from git_cto.work.workspace import Workspace
 
@@ -166,9 +168,7 @@ def _in_worktree(
     work: Callable[[_Place], Result],
 ) -> Result:
     """Lets `work` make a result commit on top of `start`, and the task's branch (now at `tip`) be moved to it."""
-    folder = worktrees.place(workspace.git, run.id, task.id)
-    worktrees.add(workspace.git, folder, start)
-    place = _Place(workspace, folder, start)
+    place = _Place(workspace, worktrees.place(workspace.git, run.id, task.id), start, run.policy.verify.timeout)
     try:
         result = work(place)
         _move(workspace, task_ref(run.id, task.id), result.commit, place.taken_in(task_ref(run.id, task.id)) or tip)
@@ -180,7 +180,7 @@ def _in_worktree(
     else:
         return result
     finally:
-        worktrees.remove(workspace.git, folder)
+        worktrees.remove(workspace.git, place.folder)
 
 
 def _move(workspace: Workspace, ref: str, commit: str, tip: str | None) -> None:
@@ -198,17 +198,23 @@ def _move(workspace: Workspace, ref: str, commit: str, tip: str | None) -> None:
 
 
 class _Place:
-    """The worktree of one task, made at `start`."""
+    """The worktree of one task, made at `start`. `patience` is how many seconds git's hooks and filters may take."""
 
-    def __init__(self, workspace: Workspace, folder: Path, start: str) -> None:
+    def __init__(self, workspace: Workspace, folder: Path, start: str, patience: float) -> None:
         self.folder = folder
         self.start = start
         self._workspace = workspace
+        self._environ = without_secrets(workspace.environ)  # hooks may be anybody's
+        self._patience = patience
         self._reached: str | None = None  # the last commit of whoever worked here
-        self._open()
+        self.renew()
+
+    def _limited(self, what: str) -> AbstractContextManager[Git]:
+        """git in this worktree, for something in which it calls programs that are not its own."""
+        return limited(self.git.place, self._environ, self._patience, what)
 
     def _open(self) -> None:
-        self.git = worktrees.opened(self.folder, without_secrets(self._workspace.environ))  # hooks may be anybody's
+        self.git = worktrees.opened(self.folder, self._environ)
         self._ties = worktrees.ties(self.git, self.folder)
         self._rules = worktrees.rules(self.git)
 
@@ -229,8 +235,9 @@ class _Place:
         return tuple(sorted(path for path in now.keys() | self._rules if now.get(path) != self._rules.get(path)))
 
     def renew(self) -> None:
-        """Makes the worktree again, as it was at first."""
-        worktrees.add(self._workspace.git, self.folder, self.start)
+        """Makes the worktree (again), as it is at first."""
+        with limited(self._workspace.place, self._workspace.environ, self._patience, "Making the worktree") as git:
+            worktrees.add(git, self.folder, self.start)
         self._open()
 
     def tree(self, *, anyhow: bool) -> str:
@@ -249,7 +256,7 @@ class _Place:
         return self._tree()
 
     def _tree(self) -> str:
-        with Repository(self.git) as repository:
+        with self._limited("Looking at what was done (git add)") as git, Repository(git) as repository:
             tree = repository.pending_tree()
         said = self.git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", self.start, tree)
         words = said.decode("utf-8", "surrogateescape").split("\0")
@@ -273,8 +280,13 @@ class _Place:
 
     def commit(self, message: str, trailers: dict[str, str]) -> str:
         """A commit of everything, as the user would make it."""
-        with Repository(self.git) as repository, repository.everything_staged():
-            return repository.commit(message, trailers)
+        try:
+            with self._limited("The commit") as git, Repository(git) as repository, repository.everything_staged():
+                return repository.commit(message, trailers)
+        except GitError as error:
+            if error.code == "git_failed":  # its own hint is for a worktree that is gone by then
+                error.hint = "see what the hook wants: git commit --allow-empty -m try"
+            raise
 
     def keep_patch(self, slot: Slot | None, tree: str | None) -> str:
         """Keeps a patch of what is here in `slot`; says where it is, or "" where there is nothing or no place."""

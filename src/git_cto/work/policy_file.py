@@ -61,7 +61,7 @@ WORDS = {
     ),
     ("gate", "control_paths"): "Globs of files whose change needs a human's override on top (.cto/** always does).",
     ("verify", "commands"): "Commands that take the place of the plan's.",
-    ("verify", "timeout"): "Seconds that each of them may take.",
+    ("verify", "timeout"): "Seconds that each of them may take, and a hook of yours when a task is committed.",
     ("execute", "allowed_tools"): "Tools that the executor may use.",
     ("execute", "model"): "Model of the executor.",
     ("execute", "max_cost"): "Dollars that the executor may cost.",
