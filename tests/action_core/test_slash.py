@@ -126,7 +126,7 @@ def test_nobody_overrides_the_gate_for_their_own_pull_request(stage: Stage) -> N
     "said, why",
     [
         ("Seen", "It does not name the commit that it is about"),
-        ("defaced is the word", "It names defaced"),
+        ("defaced is the word", "</code>, and the pull request stands elsewhere"),
         ("OLD Seen", "and the pull request stands elsewhere"),
     ],
 )
@@ -139,7 +139,7 @@ def test_an_override_is_about_the_commit_that_it_names(stage: Stage, said: str, 
     ran = typed(stage, f"/cto override {said.replace('OLD', old)}", "grace")
     assert (ran.code, stage.records(), stage.checks()) == (1, 0, ["failure"]), ran.log
     assert why in stage.comment_text
-    assert f"/cto override {head[:7]} " in stage.comment_text
+    assert f"/cto override <code>{head[:7]}</code>" in stage.comment_text
     assert typed(stage, f"/cto override {head.upper()} Seen", "grace").code == 0
 
 

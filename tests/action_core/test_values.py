@@ -92,6 +92,7 @@ def test_an_endpoint_may_end_in_responses_and_name_a_version(said: str, endpoint
         ("responses_api_endpoint", "https://user:pass@api.example.com/v1"),
         ("responses_api_endpoint", "https://api.example.com/v1?key=abc"),
         ("responses_api_endpoint", "file:///etc/passwd"),
+        ("responses_api_endpoint", "https://[api.example.com/v1/responses"),
         ("github_token", ""),
     ],
 )

@@ -54,7 +54,11 @@ def _pull(state: State, number: int) -> Json:
     if number not in state.pulls:
         return None
     first = [said for said in state.line_comments if said.pull == number and not said.reply_to]
-    return {"reviewThreads": lambda _info, **page: _connection([_thread(state, said) for said in first], **page)}
+    moved = state.pulls[number].retargeted
+    return {
+        "reviewThreads": lambda _info, **page: _connection([_thread(state, said) for said in first], **page),
+        "timelineItems": {"nodes": [{"__typename": "BaseRefChangedEvent", "createdAt": moved}] if moved else []},
+    }
 
 
 def _thread(state: State, said: LineSaid) -> Json:

@@ -14,6 +14,8 @@ from typing import Any
 
 import jsonschema
 
+from tests.forge.state import now
+
 Json = Any
 
 _OCTOKIT = Path(__file__).parent.parent.parent / "node_modules/@octokit"
@@ -121,13 +123,16 @@ def comment(
     on_issue: bool = False,
     closed: bool = False,
     action: str = "created",
+    created: str = "",
 ) -> Json:
     """An `issue_comment` event: on a pull request, or `on_issue`."""
     payload = _based_on("issue_comment", action, repository, server)
     issue = payload["issue"]
     address = f"{server}/{repository}/pull/{number}"
     payload["sender"] = _user(payload["sender"], login)
-    payload["comment"].update(id=comment_id, body=body, user=_user(payload["comment"]["user"], login))
+    payload["comment"].update(
+        id=comment_id, body=body, created_at=created or now(), user=_user(payload["comment"]["user"], login)
+    )
     issue.update(number=number, user=_user(issue["user"], author), state="closed" if closed else "open")
     if not on_issue:
         api = f"https://api.github.com/repos/{repository}/pulls/{number}"

@@ -291,6 +291,7 @@ def _shown_review(review: ReviewState) -> Json:
         "state": review.state,
         "commit_id": review.commit or None,
         "body": review.body,
+        "submitted_at": review.submitted,
     }
 
 

@@ -54,6 +54,7 @@ class PullState:
     draft: bool = False
     state: str = "open"
     merged: bool = False
+    retargeted: str = ""  # when it got its base, if that is not the first one
     labels: list[str] = field(default_factory=list)
     lines: dict[str, set[int]] | None = None  # of the diff, by path; None: any
 
@@ -79,6 +80,7 @@ class ReviewState:
     state: str
     commit: str
     body: str
+    submitted: str = field(default_factory=now)
 
 
 @dataclass

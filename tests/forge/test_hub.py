@@ -242,6 +242,12 @@ def test_conversations_are_read_over_all_pages_and_resolved(github: FakeGitHub, 
     assert [thread.comment for thread in hub.threads(7) if thread.resolved] == [ours.id]
 
 
+def test_when_a_pull_request_got_its_base_is_known(github: FakeGitHub, hub: Hub) -> None:
+    assert hub.retargeted(7) == ""
+    github.state.pulls[7].retargeted = "2026-01-02T03:04:05Z"
+    assert hub.retargeted(7) == "2026-01-02T03:04:05Z"
+
+
 def test_resolving_wants_more_than_it_seems_and_the_hint_says_what(github: FakeGitHub) -> None:
     thread = github.say_on_line(7, "ada", "app.py", 3, "why?").thread
     hub = Hub(github.url, github.token(US.login, pull_requests="write", contents="read"), "octo/app", pace=0)
@@ -447,6 +453,7 @@ READS: dict[str, Callable[[Hub], object]] = {
     "pull": lambda hub: hub.pull(7),
     "comments": lambda hub: hub.comments(7),
     "threads": lambda hub: hub.threads(7),
+    "retargeted": lambda hub: hub.retargeted(7),
     "checks_on": lambda hub: hub.checks_on(HEAD),
     "permission": lambda hub: hub.permission("ada"),
 }

@@ -69,7 +69,7 @@ SAID: dict[str, tuple[str, ...]] = {
         "The route is there, but it asks for a login.",
         "☐ needs no authentication (routes.py:41)",
         "2 findings: 1 major, 1 nit · on the lines of the diff: src/app/routes.py:41",
-        "Push a fix and it is judged again; /cto override <reason> if you disagree (recorded).",
+        "Push a fix and it is judged again; /cto override 9f8e7d6 <reason> if you disagree (recorded).",
     ),
     "overruled": (
         "Codex said approve; git-cto says revise: verification failed: pytest tests -q;",
@@ -86,7 +86,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "escalated": (
         "! A human is asked · round 2 of 5",
         "3 times in a row the verdict was revise: a human has to look.",
-        "@ada @grace: /cto continue <reason> for more rounds, or /cto override <reason>",
+        "@ada @grace: /cto continue <reason> for more rounds, or /cto override 9f8e7d6 <reason>",
     ),
     "unreviewed": (
         "? Could not be reviewed",
@@ -104,7 +104,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "needs a human": (
         "! A human has to agree",
         ".github/workflows/ci.yml",
-        "@ada, but not the author: approve this commit in a review of your own, or /cto override <reason>.",
+        "@ada, but not the author: approve this commit in a review of your own, then /cto status.",
     ),
     "closed": ("✗ Closed", "It conflicts with main: src/app/routes.py.", "Next: git merge main, then git cto review"),
     "waiting": ("… Waiting", "It is a draft."),

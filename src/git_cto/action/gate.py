@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from git_cto.work.surveying import Survey
 
 _MOST_ASKED = 10  # people whose permission is looked up
-_LOOK_AGAIN = "Once somebody has approved it in a review of their own, `/cto status` looks again."
 
 
 def ask_gate(scene: Scene) -> Outcome:
     """What the gate says of the pull request right now."""
-    found, notes = scene.found, scene.notes
+    found = scene.found
     touched = any(found.policy.gate.controls(file.text) for file in found.change.files)
     decision = decide_on(scene.workspace, _without_our_word(found) if touched else found)
     agreed = None
@@ -30,10 +29,8 @@ def ask_gate(scene: Scene) -> Outcome:
         people = approvers(scene) if agreed.allowed else ()  # only now is it worth asking
         if people:
             decision, agreed = decide_on(scene.workspace, found, agreed=people), None
-        elif agreed.allowed:
-            notes = (*notes, _LOOK_AGAIN)
     outcome = decided(found, decision, agreed)
-    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=(*notes, *outcome.notes))
+    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=(*scene.notes, *outcome.notes))
 
 
 def _without_our_word(found: Survey) -> Survey:
@@ -60,11 +57,13 @@ def draft(outcome: Outcome) -> Outcome:
 
 
 def approvers(scene: Scene) -> tuple[str, ...]:
-    """Who has approved exactly this head on the forge, may write here, and is not its author."""
+    """Who has approved exactly this head for this target on the forge, may write here, and is not its author."""
     hub, pull, authors = scene.means.hub, scene.pull, authors_of(scene)
     reviews = hub.approving_reviews(pull.number, pull.head_sha)
-    others = [one.author for one in reviews if not one.author.bot and one.author.login.lower() not in authors]
-    return tuple(one.login for one in others[:_MOST_ASKED] if hub.permission(one.login) in {"admin", "write"})
+    others = [one for one in reviews if not one.author.bot and one.author.login.lower() not in authors]
+    moved = hub.retargeted(pull.number) if others else ""  # the same head is another change for another branch
+    here = [one.author for one in others if one.submitted > moved]
+    return tuple(one.login for one in here[:_MOST_ASKED] if hub.permission(one.login) in {"admin", "write"})
 
 
 def authors_of(scene: Scene) -> set[str]:

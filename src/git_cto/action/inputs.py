@@ -63,6 +63,7 @@ class Job(Struct, frozen=True, kw_only=True):
     api: str
     graphql: str
     run_id: str
+    again: bool  # somebody had this run of the workflow done again
     job_id: str
     temp: str
     record: str  # the folder that is kept as an artifact
@@ -97,6 +98,7 @@ def read_job(environ: Mapping[str, str]) -> Job:
         api=environ.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"),
         graphql=environ.get("GITHUB_GRAPHQL_URL", ""),
         run_id=run_id if run_id.isdigit() else "",
+        again=environ.get("GITHUB_RUN_ATTEMPT", "") not in {"", "1"},
         job_id=environ.get("GITHUB_JOB", ""),
         temp=temp,
         record=environ.get("GIT_CTO_RECORD") or os.path.join(temp, "git-cto-record"),
@@ -202,16 +204,20 @@ def _endpoint(value: str) -> tuple[str, str]:
     """Base address and api-version of what ends in `/responses`."""
     if not value:
         return "", ""
-    parts = urlsplit(value)
+    wrong = UsageError(
+        "The input responses-api-endpoint is no address of a Responses API.",
+        "responses-api-endpoint: https://HOST/v1/responses (a key goes into openai-api-key)",
+        code="input",
+    )
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # brackets that are no address
+        raise wrong from None
     query = dict(parse_qsl(parts.query))
     # The key goes there: in the clear to this very machine only.
     safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"})
     fine = safe and parts.hostname and "@" not in parts.netloc and not parts.fragment
     if not fine or query.keys() - {"api-version"}:
-        raise UsageError(
-            "The input responses-api-endpoint is no address of a Responses API.",
-            "responses-api-endpoint: https://HOST/v1/responses (a key goes into openai-api-key)",
-            code="input",
-        )
+        raise wrong
     path = parts.path.rstrip("/").removesuffix("/responses")
     return f"{parts.scheme}://{parts.netloc}{path}", query.get("api-version", "")

@@ -1,7 +1,8 @@
-"""What people type in a comment of a pull request: `/cto review`, `continue <reason>`, `override <reason>`, `status`.
+"""What people type in a comment of a pull request: `/cto review`, `/cto status`, and what decides, with its reason.
 
 Read strictly and obeyed only where write access stands behind it; everything else in a comment is only text. What is
-decided here is recorded under the name of whoever typed it.
+decided here is recorded under the name of whoever typed it, and only about what stood there when it was typed: a
+comment may wait long for its job, and anybody with write access may have an old job run again.
 """
 
 from __future__ import annotations
@@ -31,15 +32,17 @@ if TYPE_CHECKING:
 Verb = Literal["review", "continue", "override", "status"]
 
 _COMMAND = re.compile(r"/cto[ \t]+(review|continue|override|status)(?![^\s])[ \t]*(.*)", re.DOTALL)
+_NAMED = re.compile(r"([0-9a-f]{7,64})(?!\S)\s*", re.ASCII | re.IGNORECASE)  # a commit, at the beginning of a reason
 _NO_REASON = frozenset(("review", "status"))
 
 
 class Command(Struct, frozen=True):
-    """What somebody typed, and who. `reason` is "" where none was given."""
+    """What somebody typed, and who. `reason` is "" where none was given; that of an override begins with a commit."""
 
     verb: Verb
     reason: str
     who: User
+    typed: str = ""  # when, as the forge writes it
 
 
 def read_command(event: Event) -> Command | None:
@@ -54,7 +57,7 @@ def read_command(event: Event) -> Command | None:
     reason = found[2].strip()
     if reason and verb in _NO_REASON:
         return None  # a sentence that happens to begin like that
-    return Command(verb, reason, comment.author)
+    return Command(verb, reason, comment.author, comment.created)
 
 
 def may(means: Means, command: Command) -> bool:
@@ -87,7 +90,7 @@ def _obeyed(scene: Scene, command: Command, before: Callable[[Outcome], None]) -
 
 
 def _override(scene: Scene, command: Command) -> Outcome:
-    reason = checked_reason(scene.workspace, command.reason, "/cto override <reason>")
+    reason = checked_reason(scene.workspace, _about_this(scene, command), f"/cto override {_short(scene)} <reason>")
     if scene.found.policy.gate.signer_is_not_author and command.who.login.lower() in authors_of(scene):
         raise UsageError(
             f"{command.who.login} wrote this, and nobody overrides the gate for what is their own.",
@@ -100,7 +103,34 @@ def _override(scene: Scene, command: Command) -> Outcome:
     return replace(ask_gate(now), kept=kept)
 
 
+def _about_this(scene: Scene, command: Command) -> str:
+    """The reason of an override, without the commit that it begins with. Raises where it is about something else."""
+    _only_once(scene)
+    look = f"look at what is there now, then /cto override {_short(scene)} <reason>"
+    named = _NAMED.match(command.reason)
+    if named is None:
+        why = "It does not name the commit that it is about, and others may have been pushed since it was typed."
+        raise UsageError(why, look, code="which_commit")
+    if not scene.pull.head_sha.startswith(named[1].lower()):
+        raise UsageError(f"It names {named[1][:7]}, and the pull request stands elsewhere.", look, code="which_commit")
+    moved = scene.means.hub.retargeted(scene.pull.number)
+    if moved and not command.typed > moved:
+        raise UsageError("The pull request was meant for another branch then.", look, code="retargeted")
+    return command.reason[named.end() :]
+
+
+def _only_once(scene: Scene) -> None:
+    """Refuses what was typed for an earlier attempt of this job: it was about what stood there then."""
+    if scene.means.job.again:
+        raise UsageError("This job was run again, and a decision counts once.", "type it again", code="run_again")
+
+
+def _short(scene: Scene) -> str:
+    return scene.pull.head_sha[:7]
+
+
 def _go_on(scene: Scene, command: Command) -> Scene:
+    _only_once(scene)
     reason = checked_reason(scene.workspace, command.reason, "/cto continue <reason>")
     if not scene.means.inputs.signing_key:
         raise UsageError(

@@ -170,6 +170,7 @@ class _Comment(Struct):
     body: str
     user: _User | None = None
     html_url: str = ""
+    created_at: str = ""
 
 
 class _CommentPayload(Struct):
@@ -244,7 +245,7 @@ def _comment(name: str, place: _Place, payload: bytes) -> Event:
         draft=issue.draft,
         closed=issue.state == "closed",
         labels=tuple(label.name for label in issue.labels),
-        comment=Comment(said.id, author, said.body, said.html_url),
+        comment=Comment(said.id, author, said.body, said.html_url, said.created_at),
     )
 
 

@@ -1,7 +1,7 @@
 """What is asked of GitHub's GraphQL API, because REST does not know it: the queries, and the values of their answers.
 
-Review threads can be resolved only here, a merge queue can be read only here, and only here an app's token can say
-whom it belongs to. Pure.
+Review threads can be resolved only here, a merge queue can be read only here, only here an app's token can say whom it
+belongs to, and only here it takes one question when a pull request got another base. Pure.
 """
 
 from __future__ import annotations
@@ -35,6 +35,21 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
 RESOLVE = """
 mutation ($thread: ID!) {
   resolveReviewThread(input: {threadId: $thread}) { thread { id isResolved } }
+}
+"""
+
+RETARGETED = """
+query ($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      timelineItems(last: 1, itemTypes: [BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT]) {
+        nodes {
+          ... on BaseRefChangedEvent { createdAt }
+          ... on AutomaticBaseChangeSucceededEvent { createdAt }
+        }
+      }
+    }
+  }
 }
 """
 
@@ -168,6 +183,36 @@ class ThreadNode(Struct, rename="camel"):
             )
             for first in self.comments.nodes[:1]
         ]
+
+
+class Moment(Struct, rename="camel"):
+    """An event of a pull request, as far as it is read: when."""
+
+    created_at: str
+
+
+class Moments(Struct):
+    """The last of some events."""
+
+    nodes: list[Moment]
+
+
+class RetargetedPull(Struct, rename="camel"):
+    """A pull request, and when it got another base."""
+
+    timeline_items: Moments
+
+
+class RetargetedRepository(Struct, rename="camel"):
+    """The repository of one."""
+
+    pull_request: RetargetedPull
+
+
+class RetargetedData(Struct):
+    """The answer to `RETARGETED`."""
+
+    repository: RetargetedRepository
 
 
 class Oid(Struct):

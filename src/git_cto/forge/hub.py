@@ -138,6 +138,13 @@ class Hub:
         )
         return tuple(entry for node in sorted(nodes, key=lambda node: node.position) for entry in node.values())
 
+    def retargeted(self, number: int) -> str:
+        """When a pull request got the base that it has now, as the forge writes it; "" where it always had it."""
+        asked = self._asked(f"ask when #{number} got its base", _READ_PULLS)
+        owner, _, name = self.repository.partition("/")
+        told = self._line.query(asked, graph.RETARGETED, graph.RetargetedData, owner=owner, name=name, number=number)
+        return max((one.created_at for one in told.repository.pull_request.timeline_items.nodes), default="")
+
     def permission(self, login: str) -> Permission:
         """What somebody may do here: `admin`, `write` (or maintain), `read` (or triage), `none` (bots, too)."""
         asked = self._asked("ask what a user may do here", "metadata: read")
@@ -330,7 +337,8 @@ class Hub:
 
     def add_label(self, number: int, name: str) -> None:
         """Puts a label on a pull request. Twice is once."""
-        asked = self._asked(f"label #{number}", _WRITE_PULLS)
+        # GitHub lets a job put a label on with this, and make one that is not there only with `issues: write`.
+        asked = self._asked(f"label #{number} {name!r} (if there is no such label, make it once)", _WRITE_PULLS)
         self._line.send(asked, "POST", self._path(f"/issues/{number}/labels"), {"labels": [name]}, list[wire.Label])
 
     def remove_label(self, number: int, name: str) -> None:

@@ -73,6 +73,7 @@ class Comment(Struct, frozen=True):
     author: User
     body: str
     url: str = ""
+    created: str = ""  # when, as the forge writes it; known of the comment of an event
 
 
 class ReviewComment(Struct, frozen=True, kw_only=True):
@@ -122,6 +123,7 @@ class Review(Struct, frozen=True, kw_only=True):
     commit: str
     body: str = ""
     url: str = ""
+    submitted: str = ""  # when, as the forge writes it
 
 
 class Annotation(Struct, frozen=True, kw_only=True):

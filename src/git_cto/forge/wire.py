@@ -174,6 +174,7 @@ class ReviewAnswer(Struct):
     commit_id: str | None = None  # of a commit that is gone
     user: Account | None = None
     html_url: str = ""
+    submitted_at: str = ""
 
     def value(self) -> Review:
         """The review."""
@@ -184,6 +185,7 @@ class ReviewAnswer(Struct):
             commit=self.commit_id or "",
             body=self.body,
             url=self.html_url,
+            submitted=self.submitted_at,
         )
 
 

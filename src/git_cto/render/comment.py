@@ -103,7 +103,7 @@ _WITH_ROUND = frozenset[State](("approved", "revise", "abort", "escalated", "nee
 _OUTDATED = frozenset[State](("unreviewed", "stale", "waiting", "reviewing", "no_key", "fork", "overtaken"))
 _WITH_HINT = frozenset[State](("unreviewed", "closed"))
 _SAYS_IT_ALL = frozenset[State](("approved", "overridden", "stale"))  # what the gate says is said by the state
-_CONTINUE, _OVERRIDE, _REVIEW = "`/cto continue <reason>`", "`/cto override <reason>`", "`/cto review`"
+_CONTINUE, _OVERRIDE, _REVIEW = "`/cto continue <reason>`", "{override}", "`/cto review`"
 _LEADS: dict[State, str] = {
     "approved": "{summary}",
     "overridden": "**{who}** lets exactly this change in: {why}",
@@ -131,7 +131,7 @@ _NEXT: dict[State, str] = {
     "escalated": f"{{asked}}: {_CONTINUE} for more rounds, or {_OVERRIDE} for exactly this change. Both are recorded.",
     "unreviewed": f"{_REVIEW} tries again.",
     "stale": _ASK,
-    "needs_human": f"{{asked}}, but not the author: approve this commit in a review of your own, or {_OVERRIDE}.",
+    "needs_human": "{asked}, but not the author: approve this commit in a review of your own, then `/cto status`.",
     "closed": _ASK,
     "waiting": f"{_REVIEW} does not wait; it takes write access.",
     "reviewing": _CHANGES,
@@ -245,4 +245,5 @@ def _next(state: PullState, telling: Callable[[str], str]) -> str:
     """What comes next, and what one can type."""
     asked = " ".join(map(telling, state.asked[:10])) or "Somebody with write access"
     hint = f"Next: {text(state.next_step, 500)}" if state.next_step and state.state in _WITH_HINT else ""
-    return "\n\n".join(filter(None, (hint, _NEXT[state.state].format(asked=asked))))
+    override = code(f"/cto override {state.head[:7]} <reason>")  # of what has been looked at, and of nothing later
+    return "\n\n".join(filter(None, (hint, _NEXT[state.state].format(asked=asked, override=override))))
