@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -252,6 +253,25 @@ def test_without_an_identity_nothing_is_asked_or_done(loop: Loop) -> None:
     assert said.code == 2, said.text
     assert "git does not know who you are" in said.err
     assert loop.prompts() == []
+
+
+@pytest.mark.parametrize("variable", ["XDG_STATE_HOME", "TMPDIR"])
+def test_a_state_or_temporary_folder_behind_a_link_will_do(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Codex opens no file behind one. A home on another disk is one."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setenv(variable, str(tmp_path / "link"))
+    if variable == "TMPDIR":
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+        said = loop.cto("plan", "Write the files")
+    else:
+        loop.tasks(a_task("t1"))
+        said = loop.cto("run", "Write the files")  # with the real Claude Code
+    assert said.code == 0, said.text
+    assert list((tmp_path / "real").rglob("git-cto-*")) == []
 
 
 def test_where_there_is_no_room_for_worktrees_nothing_is_asked(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from git_cto.errors import ToolError
-from git_cto.repo.worktrees import erase, locked
+from git_cto.repo.worktrees import erase, locked, state
 
 _OLD = 24 * 3600.0  # seconds; nothing that makes a folder of `_BRIEF` outside of here lives that long
 _BRIEF = re.compile(r"git-cto-(lens|sign)-[0-9a-f]{16}")  # of `lens.private_folder`
@@ -24,25 +24,22 @@ _BRIEF = re.compile(r"git-cto-(lens|sign)-[0-9a-f]{16}")  # of `lens.private_fol
 @contextmanager
 def scratch() -> Iterator[None]:
     """Temporary files go to a folder of this process meanwhile; those of processes that have died are removed."""
-    from platformdirs import user_state_path  # noqa: PLC0415 -- start-up: only where it is used
-
-    base = user_state_path("git-cto", appauthor=False) / "tmp"
+    system = os.path.realpath(tempfile.gettempdir())
+    base = state() / "tmp"
     _sweep(base)
-    _sweep_brief(Path(tempfile.gettempdir()))
+    _sweep_brief(Path(system))
     place = base / f"{os.getpid()}-{secrets.token_hex(4)}"
     lock = None
     with suppress(OSError, ToolError):  # no room there: then in the system's own
         lock = locked(place)
-    if lock is None:
+    before, tempfile.tempdir = tempfile.tempdir, str(place) if lock else system
+    try:
         yield
-        return
-    before, tempfile.tempdir = tempfile.tempdir, str(place)
-    with lock:
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
+    finally:
+        tempfile.tempdir = before
+        if lock:
             erase(place)
+            lock.close()
             _sweep(base)  # again: a child that was just being started when its parent was killed held the lock
             with suppress(OSError):
                 base.rmdir()

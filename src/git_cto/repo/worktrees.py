@@ -41,12 +41,17 @@ _PAUSE = 0.02  # seconds between two tries
 _STALE_SECONDS = 5.0  # nothing healthy holds the lock of one ref for this long
 
 
+def state() -> Path:
+    """The user's state directory, our part of it, by its real name: Codex opens no file behind a link."""
+    from platformdirs import user_state_path  # noqa: PLC0415 -- start-up: only where it is used
+
+    return Path(os.path.realpath(user_state_path("git-cto", appauthor=False)))
+
+
 def home(git: Git, run: str) -> Path:
     """The folder of a run's worktrees, under the user's state directory; one per repository and run."""
-    from platformdirs import user_state_path  # noqa: PLC0415 -- start-up: only where worktrees are used
-
     which = hashlib.sha256(os.fsencode(os.path.realpath(git.place.common_dir))).hexdigest()[:12]
-    return user_state_path("git-cto", appauthor=False) / "worktrees" / which / run
+    return state() / "worktrees" / which / run
 
 
 def require_room(git: Git) -> None:
