@@ -196,6 +196,20 @@ def test_where_the_reviewer_would_approve_the_next_step_is_what_lies_in_the_way(
     assert decision(record(shut)).next_step == look.format("[coverage] listed_ok")
 
 
+def test_where_the_rule_overruled_the_model_its_reason_is_told_and_not_the_models() -> None:
+    overruled = a_verdict(
+        verdict="revise", model_verdict="approve", review=a_review(reason="It is fine"), downgrades=("t1 is fail",)
+    )
+    assert decision(record(overruled)).reasons == ("Round 1 said revise: t1 is fail.",)
+
+
+@pytest.mark.parametrize("end, told", [(".", "."), ("!", "!"), ("?", "?"), ("", "."), (",", ",.")])
+def test_a_sentence_that_ended_gets_no_second_end(end: str, told: str) -> None:
+    no = a_verdict(verdict="revise", review=a_review(verdict="revise", summary=f"Why{end}"))
+    assert decision(record(no)).reasons == (f"Round 1 said revise: Why{told}",)
+    assert decision(record(no, change="0" * 40)).reasons[1] == f"Round 1 said revise: Why{told}"
+
+
 # ---- an approval that does not hold
 
 
@@ -262,6 +276,19 @@ def test_a_control_path_asks_for_a_human_in_words() -> None:
     assert decision(SIGNED_APPROVAL, change=CONTROL, policy=SIGNED).next_step == ANOTHER
 
 
+def test_a_change_that_needs_a_human_names_its_plan_as_well() -> None:
+    plan = a_plan()
+    records = record(a_plan_record(plan), "p"), record(a_verdict(plan), "a")
+    assert decision(*records, change=CONTROL).plan == plan
+    strict = Policy(gate=GatePolicy(executor_is_not_reviewer=True))
+    assert decision(*records, policy=strict, executors=("codex 0.1",)).plan == plan
+
+
+def test_everybody_who_signed_an_override_is_named() -> None:
+    both = record(an_override(), "o", signers=(BEN, CI))
+    assert decision(both, policy=SIGNED).reasons[0].startswith("ben@example.org, ci@example.org overrode the gate")
+
+
 def test_three_control_paths_are_named_and_other_files_are_not() -> None:
     files = [a_file(name) for name in ("a.py", ".cto/a", ".cto/b", ".cto/c", ".cto/d")]
     found = decision(record(a_verdict(coverage=seen(5))), change=a_change(*files))
@@ -298,6 +325,7 @@ def test_who_wrote_it_may_not_have_reviewed_it_where_the_policy_says_so() -> Non
     found = decision(APPROVED, policy=strict, executors=("codex 0.1",))
     assert found.reasons == ("It was written by codex 0.1, and OpenAI reviewed it: its own work.",)
     assert found.next_step == f"{OVERRIDE}, by a human who has read it"
+    assert found.allowed is False
     assert not decision(APPROVED, policy=strict, co_authors=("Codex <codex@openai.com>",)).allowed
     assert decision(APPROVED, policy=strict, executors=("claude 2",)).allowed
     assert decision(APPROVED, executors=("codex 0.1",)).allowed

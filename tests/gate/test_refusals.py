@@ -88,7 +88,7 @@ def test_the_same_question_is_not_new_and_leaving_verification_out_makes_it_no_n
 
 
 def test_the_last_refusal_of_the_same_question_stands() -> None:
-    assert standing() == ""
+    assert standing_refusal(approval(), (), frozenset()) is None
     assert standing(refusal("first"), refusal("second"), record(approval(), "a")) == "second"
     assert standing(refusal("aborted", verdict="abort")) == "aborted"
 
