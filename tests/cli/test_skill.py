@@ -72,6 +72,14 @@ def test_a_review_is_printed_as_bare_json_whatever_the_verdict(world: World, scr
     assert json.loads(done.stdout)["verdict"] == verdict
 
 
+def test_a_program_that_cannot_start_is_no_answer(world: World, script: Path, tmp_path: Path) -> None:
+    """Python ends with 1 then, as a verdict does that says revise."""
+    (tmp_path / "programs" / "git-cto").write_text("#!/bin/sh\necho 'ImportError: no such module' >&2\nexit 1\n")
+    done = invoke(world, script, [], "review", "Done.")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["error"]["code"] == "no_answer"
+
+
 def test_a_dry_run_prints_the_command_and_calls_nothing(world: World, script: Path) -> None:
     done = invoke(world, script, [], "plan", "Add rate limiting", "--dry-run")
     assert (done.returncode, "codex exec" in done.stdout, "Add rate limiting" in done.stdout) == (0, True, True)

@@ -63,8 +63,13 @@ if ! command -v git-cto >/dev/null 2>&1; then
 fi
 
 # The prompt goes in on standard input: whatever it begins with, it is no option.
-printf '%s' "$text" | git-cto "$phase" ${options[@]+"${options[@]}"} $json -q -
+answer=$(printf '%s' "$text" | git-cto "$phase" ${options[@]+"${options[@]}"} $json -q -)
 code=$?
+if [ -z "$answer" ]; then # it could not even start: what Python ends with then is no verdict
+  printf '%s\n' '{"schema": "git-cto/error/v1", "error": {"code": "no_answer", "message": "git-cto has not answered.", "hint": "git-cto --version"}, "exit_code": 3}'
+  exit 3
+fi
+printf '%s\n' "$answer"
 # A verdict is an answer, whichever it is; the JSON says which.
 case $code in
   0 | 1 | 4 | 5) exit 0 ;;
