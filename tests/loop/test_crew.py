@@ -175,6 +175,19 @@ def test_what_stops_claude_code_in_mid_run_leaves_a_run_that_can_be_resumed(loop
     assert loop.results() == [("t1", "done", "1"), ("t2", "done", "1")]
 
 
+def test_where_one_cannot_work_any_more_those_under_way_come_to_their_end(loop: Loop) -> None:
+    """They have been paid for."""
+    loop.does(f'[ "$CTO_TASK $word" = "t1 first" ] && [ ! -e "$HOME/free" ] && exit 127\nsleep 0.5\n{WORK}')
+    loop.tasks(a_task("t1"), a_task("t2"), a_task("t3", depends_on=["t2"]))
+    said = loop.run("--jobs", "2")
+    assert said.code == 3, said.text
+    assert "t2 may still come to an end" in " ".join(said.err.split())
+    assert loop.results("--glob=refs/heads/cto/*") == [("t2", "done", "1")]
+    (loop.home / "free").touch()
+    assert loop.resume("--jobs", "2").code == 0
+    assert sorted(loop.results()) == [("t1", "done", "1"), ("t2", "done", "1"), ("t3", "done", "1")]
+
+
 def test_a_run_that_has_cost_too_much_ends_at_a_human_and_goes_on_with_more(loop: Loop) -> None:
     """What one task may cost is no more than what is left; a task that this has cut short is tried again."""
     loop.tasks(a_task("t1"))

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from git_cto.agents import strays
-from git_cto.agents.base import Activity
+from git_cto.agents.base import Activity, EngineError
 from git_cto.errors import CtoError, ToolError, UsageError, typed
 from git_cto.model import ContinueRecord, ResultOutcome
 from git_cto.repo import worktrees
@@ -23,7 +23,7 @@ from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref, trunk_ref
 from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
-from git_cto.work.progress import LEAST, Budget, Progress
+from git_cto.work.progress import LEAST, Budget, Event, Progress
 from git_cto.work.runs import Run, TaskView, required_trunk, was_judged
 
 if TYPE_CHECKING:
@@ -182,12 +182,35 @@ class _Shift:
             self._start(pool)
             if not self.running:
                 return  # the crew may not go on
-            done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-            for future in done:
-                view = self.running.pop(future)
-                self._purse.release(view.task.id)
-                self.ended[view.task.id] = future.result()
+            try:
+                self._next_ends()
+            except EngineError as error:
+                self._let_the_others_end(error)
+                raise
             self._merge_what_is_due(pool)
+
+    def _next_ends(self) -> None:
+        """Waits until a task has ended, or several."""
+        done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        failed: list[CtoError] = []
+        for future in done:
+            view = self.running.pop(future)
+            self._purse.release(view.task.id)
+            try:
+                self.ended[view.task.id] = future.result()
+            except CtoError as error:
+                failed.append(error)
+        if failed:
+            raise min(failed, key=lambda one: isinstance(one, EngineError))  # what no executor can help goes first
+
+    def _let_the_others_end(self, error: EngineError) -> None:
+        """What is under way may still come to something, and has been paid for. A resume takes up what did."""
+        if self.running:
+            others = ", ".join(view.task.id for view in self.running.values())
+            self.crew.progress.tell(Event(kind="note", text=f"{error.message} {others} may still come to an end."))
+        while self.running:
+            with suppress(EngineError):
+                self._next_ends()
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         if not self.crew.may_go_on() or self._purse.is_empty():
