@@ -251,6 +251,7 @@ def test_a_quoted_path_is_excused_by_no_pattern_for_its_end() -> None:
 def test_a_list_that_was_cut_bars_whatever_the_policy_says() -> None:
     lax = Policy(coverage=CoveragePolicy(summarised=("**",), listed_ok=("**",)))
     assert refused(a_review(), coverage=seen(1, cut=2), policy=lax) == ("2 more files not shown in full",)
+    assert refused(a_review(), coverage=seen(1, cut=1), policy=lax) == ("1 more file not shown in full",)
 
 
 def test_coverage_that_counts_more_files_than_it_names_bars() -> None:
