@@ -20,6 +20,7 @@ from git_cto.cli.watching import Watcher, watching
 from git_cto.errors import CtoError, StoppedByUserError, UsageError, disk_full
 from git_cto.loop import Means, loop
 from git_cto.repo import worktrees
+from git_cto.repo.change import submodules
 from git_cto.repo.runs import trunk_ref
 from git_cto.repo.scratch import scratch
 from git_cto.work import planning
@@ -147,6 +148,7 @@ class _Session:
         try:
             run = load_run(self.workspace, run_id)
             with self.watch.aside():
+                self.shell.notes(self._left_out(run))
                 means = self._means(run)
             self.watch.show(run, self.progress)
             return loop(self.workspace, run_id, replace(means, ask_human=self._asking(run_id)))
@@ -163,6 +165,12 @@ class _Session:
             if full is None:
                 raise
             raise _resumable(full, resume) from error
+
+    def _left_out(self, run: Run) -> tuple[str, ...]:
+        """What somebody may expect in the worktrees of tasks, and is not there."""
+        found = submodules(self.workspace.git, run.trunk or run.plan_record.start)
+        some = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        return (f"submodules are empty in the worktrees of tasks and verification: {some}",) if found else ()
 
     def _asking(self, run_id: str) -> Callable[[str], str | None]:
         return asking(self.shell, self.options, self.watch, lambda: load_run(self.workspace, run_id))

@@ -241,6 +241,14 @@ def _promisor(git: Git) -> str | None:
     return "origin" if "origin" in found else next(iter(found), None)
 
 
+def submodules(git: Git, commit: str) -> tuple[str, ...]:
+    """The paths of a commit's submodules."""
+    if git.attempt("cat-file", "-e", f"{commit}:.gitmodules").returncode != 0:
+        return ()  # without it they could not be filled; and to look through the whole tree takes a while
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit).decode("utf-8", "surrogateescape").split("\0")
+    return tuple(entry.partition("\t")[2] for entry in listed if entry.startswith("160000 "))
+
+
 def blobs_of(file: FileChange) -> list[str]:
     """The blob ids of both sides of a file, without absent sides and submodules."""
     sides = ((file.old_mode, file.old_oid), (file.new_mode, file.new_oid))

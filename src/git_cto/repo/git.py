@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -179,13 +180,19 @@ def _last_line(stderr: str) -> str:
     return lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else "no message"
 
 
+def filter_hint(said: str) -> str:
+    """What to do where a filter (Git LFS, say) failed, "" where none did."""
+    found = re.search(r"(?:clean|smudge) filter '?([\w.-]+)'? failed", said)
+    return f"see that what it names is installed: git config --get-regexp filter.{found[1]}" if found else ""
+
+
 def git_error(argv: Sequence[str], returncode: int, stderr: bytes) -> GitError:
     """What to raise when `git <argv>` ended with `returncode`."""
     said = stderr.decode("utf-8", "replace")
     verb = next((word for word in argv if not word.startswith("-") and "=" not in word), "git")
     return GitError(
         f"git {verb} failed ({returncode}): {_last_line(said)}",
-        "git fsck, if the repository may be damaged; else try again",
+        filter_hint(said) or "git fsck, if the repository may be damaged; else try again",
         argv=tuple(argv),
         stderr=said,
     )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import git as gitpython
 
 from git_cto.errors import GitError, UsageError, typed
-from git_cto.repo.git import changed_paths, discover, git_error
+from git_cto.repo.git import changed_paths, discover, filter_hint, git_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -316,5 +316,7 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
         )
     text = "\n".join(said.splitlines()[-12:])
     return GitError(
-        f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}", "git status", stderr=said
+        f"git {verb} failed: {last}" if text == last else f"git {verb} failed:\n{text}",
+        filter_hint(said) or "git status",
+        stderr=said,
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from git_cto.errors import ToolError, typed
-from git_cto.repo.git import Git, discover, elsewhere
+from git_cto.repo.git import Git, discover, elsewhere, filter_hint
 
 if TYPE_CHECKING:
     import subprocess
@@ -85,7 +85,7 @@ def add(git: Git, folder: Path, commit: str) -> None:
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     raise ToolError(
         f"There is no worktree at {folder}: {said[-1].removeprefix('fatal: ').rstrip('.') if said else 'git failed'}.",
-        "see that there is room on the disk, then do it again",
+        filter_hint(done.stderr.decode("utf-8", "replace")) or "see that there is room on the disk, then do it again",
         code="no_worktree",
     )
 

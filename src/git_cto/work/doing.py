@@ -22,6 +22,7 @@ from git_cto.ledger.artifacts import Slot
 from git_cto.model import ResultOutcome, Task, TaskResult
 from git_cto.redaction import printable, redacted, secret_values, without_secrets
 from git_cto.repo import worktrees
+from git_cto.repo.change import submodules
 from git_cto.repo.git import git_error
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref
@@ -273,6 +274,17 @@ class _Place:
         out = self.git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", self.start, tree)
         return tuple(path for path in out.decode("utf-8", "surrogateescape").split("\0") if path)
 
+    def in_submodules(self, changed: Sequence[str]) -> list[str]:
+        """What is said of submodules that somebody worked in: a result takes only the commit that they point to."""
+        notes = []
+        for path in submodules(self._workspace.git, self.start):
+            folder = self.folder / path
+            if not folder.is_dir() or not any(folder.iterdir()):
+                continue
+            said = f"{printable(path)} is a submodule: nothing that was written into it is taken"
+            notes.append(said + (", and commits that are not elsewhere too are lost" if path in changed else ""))
+        return notes
+
     def ignores(self, target: str) -> bool:
         """Whether something is there that git would not commit."""
         there = (self.folder / target).exists()
@@ -284,7 +296,7 @@ class _Place:
             with self._limited("The commit") as git, Repository(git) as repository, repository.everything_staged():
                 return repository.commit(message, trailers)
         except GitError as error:
-            if error.code == "git_failed":  # its own hint is for a worktree that is gone by then
+            if error.code == "git_failed" and error.hint == "git status":  # for a worktree that is gone by then
                 error.hint = "see what the hook wants: git commit --allow-empty -m try"
             raise
 
@@ -363,6 +375,7 @@ def _notes(place: _Place, task: Task, done: Act, paths: tuple[str, ...]) -> tupl
         notes.append(f"changed outside of {printable(task.target)}: {_some(outside)}")
     if task.action not in COMMANDS and not paths and place.ignores(task.target):
         notes.append(f"git ignores {printable(task.target)}, so that it cannot be committed")
+    notes += place.in_submodules(paths)
     bent = place.bent()
     if bent:
         notes.append(f"meanwhile the repository's own settings changed: {_some(bent)} (in .git)")
