@@ -29,13 +29,14 @@ def _sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         for name, value in os.environ.items()
         if name.startswith(("COVERAGE_", "COV_", "PYTEST_", "GIT_CTO_TEST_")) or name in {"TMPDIR", "LANG"}
     }
+    agents = str(agents_folder())  # which a variable may name
     home = tmp_path_factory.mktemp("home")
     python = str(Path(shutil.which("python3") or "/usr/bin/python3").parent)
     for name in list(os.environ):
         monkeypatch.delenv(name)
     sealed = {
         **kept,
-        "PATH": os.pathsep.join([str(agents_folder()), python, PATH_OF_SYSTEM]),
+        "PATH": os.pathsep.join([agents, python, PATH_OF_SYSTEM]),
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TZ": "UTC",

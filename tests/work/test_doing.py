@@ -491,6 +491,18 @@ def test_a_hook_gets_no_keys_for_it_may_be_the_executors(
     assert "meanwhile the repository's own settings changed: config (in .git)" in result.seen
 
 
+def test_what_becomes_of_the_users_stash_is_said(bench: Bench) -> None:
+    """All worktrees share one, and executors like to use it."""
+    bench.world.write("other.txt", "mine\n")
+    bench.world.git("stash")
+    kept = bench.world.git("rev-parse", "stash@{0}")
+    result = bench.do("git stash pop; echo a > a.txt; git stash -u; echo b > a.txt; echo done")
+    assert result.outcome == "done"
+    assert f"meanwhile something was taken from the stash (git stash store {kept} brings it back)" in result.seen
+    assert "meanwhile something was put into the stash: it is not part of this" in result.seen
+    bench.world.git("stash", "store", kept)
+
+
 def test_files_beyond_the_users_sparse_checkout_are_there_and_may_be_changed(bench: Bench) -> None:
     bench.set(target="d/e/new.txt")
     bench.world.git("update-index", "--refresh")

@@ -164,6 +164,15 @@ def rules(git: Git) -> dict[str, tuple[int, int, int]]:
     return found
 
 
+def stashed(git: Git) -> list[str]:
+    """The commits of the stash, which all worktrees share: the user's, too."""
+    try:
+        lines = Path(git.place.common_dir, "logs", "refs", "stash").read_bytes().splitlines()
+    except OSError:
+        return []
+    return [words[1].decode("ascii", "replace") for line in lines if len(words := line.split(b" ", 2)) == 3]
+
+
 @dataclass(frozen=True)
 class Settled:
     """How a worktree was found: where its HEAD was, if it was `intact` (still on what it was made from), in words."""

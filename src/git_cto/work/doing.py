@@ -31,7 +31,7 @@ from git_cto.work.keeping import reserve
 from git_cto.work.limiting import limited
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from git_cto.repo.git import Git
     from git_cto.work.runs import Run, TaskView
@@ -218,6 +218,7 @@ class _Place:
         self.git = worktrees.opened(self.folder, self._environ)
         self._ties = worktrees.ties(self.git, self.folder)
         self._rules = worktrees.rules(self.git)
+        self._stashed = worktrees.stashed(self.git)
 
     def taken_in(self, ref: str) -> str | None:
         """Where a branch stands now, if all of it is part of what was done here: the executor has moved it itself."""
@@ -230,10 +231,17 @@ class _Place:
         self._reached = self._reached or found.head
         return found
 
-    def bent(self) -> tuple[str, ...]:
-        """What rules the whole repository, and was changed since: it holds for the user, too."""
+    def bent(self) -> Iterator[str]:
+        """What everybody who works in the repository shares and was changed meanwhile, maybe by whoever worked here."""
         now = worktrees.rules(self.git)
-        return tuple(sorted(path for path in now.keys() | self._rules if now.get(path) != self._rules.get(path)))
+        ruled = sorted(path for path in now.keys() | self._rules if now.get(path) != self._rules.get(path))
+        if ruled:
+            yield f"meanwhile the repository's own settings changed: {_some(ruled)} (in .git)"
+        stashed = worktrees.stashed(self.git)
+        for gone in [one for one in self._stashed if one not in stashed]:
+            yield f"meanwhile something was taken from the stash (git stash store {gone} brings it back)"
+        if set(stashed) - set(self._stashed):
+            yield "meanwhile something was put into the stash: it is not part of this"
 
     def renew(self) -> None:
         """Makes the worktree (again), as it is at first."""
@@ -376,9 +384,7 @@ def _notes(place: _Place, task: Task, done: Act, paths: tuple[str, ...]) -> tupl
     if task.action not in COMMANDS and not paths and place.ignores(task.target):
         notes.append(f"git ignores {printable(task.target)}, so that it cannot be committed")
     notes += place.in_submodules(paths)
-    bent = place.bent()
-    if bent:
-        notes.append(f"meanwhile the repository's own settings changed: {_some(bent)} (in .git)")
+    notes += place.bent()
     if done.work and done.work.denied:
         notes.append(f"denied: {_some(tuple(dict.fromkeys(done.work.denied)))}")
     return tuple(notes)
