@@ -267,3 +267,12 @@ def test_a_hook_that_does_not_end_has_a_time_limit_and_the_run_goes_on_without_i
     assert loop.leftovers() == []
     hook.unlink()
     assert loop.resume().code == 0
+
+
+def test_where_no_task_came_to_anything_nobody_is_sent_to_a_reviewer(loop: Loop) -> None:
+    loop.does("echo I would not know how; exit 1\n")
+    assert loop.run().code == 5
+    status = loop.cto("status")
+    assert re.findall(r"^  t1  .*", status.out, re.MULTILINE)[0].count("t1") == 1  # its name is not said twice
+    assert types(loop, status).code == 0
+    assert "On cto/" in loop.cto("start", "t1").out

@@ -21,7 +21,7 @@ def hints(run: Run) -> dict[str, str]:
         if view.state == "fix":
             found[view.task.id] = f"→ {view.feedback}"
         elif view.state in {"blocked", "failed"} and view.result:
-            found[view.task.id] = f"→ {view.result.summary}"
+            found[view.task.id] = f"→ {view.result.summary.removeprefix(f'{view.task.id}: ')}"
         elif view.state == "waiting":
             found[view.task.id] = f"→ waits for {', '.join(view.waits_for)}"
         elif view.state == "active":
@@ -47,11 +47,18 @@ def next_steps(run: Run) -> list[tuple[str, str]]:
             if state == "active":
                 steps.insert(0, (f"git cto start {task}{run.option}", "be on its branch"))
             return steps
+    return [_settled(run)]
+
+
+def _settled(run: Run) -> tuple[str, str]:
+    """What to type where every task has its result."""
     if run.merged:
-        return [_merged(run)]
+        return _merged(run)
+    if all(view.state in {"blocked", "failed"} for view in run.tasks):  # there is nothing to be judged
+        return f"git cto start {run.tasks[0].task.id}{run.option}", "try it again"
     if _approved(run):
-        return [("git cto gate" + ("" if run.here else f" {run.trunk_branch}"), "may it be merged?")]
-    return [("git cto review" + ("" if run.here else f" --run {typed(run.id)}"), "have the change judged")]
+        return "git cto gate" + ("" if run.here else f" {run.trunk_branch}"), "may it be merged?"
+    return "git cto review" + ("" if run.here else f" --run {typed(run.id)}"), "have the change judged"
 
 
 def _merged(run: Run) -> tuple[str, str]:

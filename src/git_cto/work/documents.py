@@ -647,7 +647,7 @@ def run_document(
     """The document of a run: where it stands, and what it has taken."""
     rows = tuple(
         TakenDocument(
-            phase=one.phase, task=one.task, round=one.round, agent=one.agent, tokens=one.tokens, cost=one.cost
+            phase=one.phase, task=one.task, round=one.round, agent=one.agent, tokens=one.tokens, cost=round(one.cost, 6)
         )
         for one in taken
     )
@@ -663,7 +663,7 @@ def run_document(
         tasks=tuple(task_document(view) for view in run.tasks),
         taken=rows,
         tokens=sum(row.tokens for row in rows),
-        cost=sum(row.cost for row in rows),
+        cost=round(sum(row.cost for row in rows), 6),  # 0.1 + 0.2 is not to be read as 0.30000000000000004
         behind=behind,
         working=working,
         next=next_step,
