@@ -192,7 +192,11 @@ def test_a_summary_that_looks_like_trailers_cannot_speak_for_another_task(world:
 
 
 @pytest.mark.parametrize(
-    "summary", ["# 1 fixes it", "-m", "--amend", "日本語 🎉", "fixup! x", "a\x1eb\x1fc", "  spaced  "]
+    "summary",
+    [
+        *("# 1 fixes it", "-m", "--amend", "日本語 🎉", "fixup! x", "a\x1eb\x1fc", "  spaced  "),
+        *("fix: a\nNote: b", "Says 2\n\n---\nand more"),
+    ],
 )
 def test_an_odd_summary_is_kept(world: World, summary: str) -> None:
     run_of(world)

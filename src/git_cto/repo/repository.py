@@ -247,8 +247,8 @@ def _with_trailers(message: str, trailers: dict[str, str]) -> str:
     They are the last of their names, and the last value of a trailer counts.
     """
     message = _SCISSORS.sub(" ", message.rstrip())
-    last = message.rpartition("\n\n")[2].splitlines()
-    also = "\n" in message and all(map(_TRAILER.fullmatch, last))
+    subject, _, last = message.rpartition("\n\n")
+    also = bool(subject) and all(map(_TRAILER.fullmatch, last.splitlines()))
     return message + ("\n" if also else "\n\n") + "".join(f"{line}\n" for line in _lines(trailers))
 
 
@@ -270,6 +270,9 @@ def _here(git: Git) -> dict[str, str]:
         "GIT_DIR": place.git_dir,
         "GIT_WORK_TREE": place.worktree or "",
         "GIT_INDEX_FILE": os.path.join(place.git_dir, "index"),
+        "GIT_COMMON_DIR": place.common_dir,
+        "GIT_OBJECT_DIRECTORY": os.path.join(place.common_dir, "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
     }
     return {name: value for name, value in meant.items() if name in os.environ}
 
