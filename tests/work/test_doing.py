@@ -373,15 +373,17 @@ def test_a_branch_of_another_history_is_not_gone_on_with(bench: Bench) -> None:
 
 
 def test_a_repository_that_the_environment_points_at_is_not_worked_in(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `git --git-dir=... cto run` leaves it: the worktree's own repository is meant, for us and the executor."""
+    """As `git --git-dir=... cto run` or a hook leaves it: the worktree's own is meant, for us and the executor."""
+    (tmp_path / "objects").mkdir()
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "objects"))
     monkeypatch.setenv("GIT_DIR", str(bench.world.path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(bench.world.path))
     monkeypatch.setenv("GIT_INDEX_FILE", str(bench.world.path / ".git" / "index"))
     bench.world.write(".git/MERGE_HEAD", "of the user\n")
     result = bench.do("echo a > a.txt; git add a.txt; git commit -qm mine; echo done")
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
         monkeypatch.delenv(name)
     assert (result.outcome, bench.changed(result)) == ("done", ["a.txt"])
     assert bench.world.git("symbolic-ref", "HEAD") == "refs/heads/main"
