@@ -53,7 +53,7 @@ def test_without_a_policy_the_defaults_apply() -> None:
     assert (policy.gate.signer_is_not_author, policy.gate.threshold) == (True, 1)
     assert not policy.gate.executor_is_not_reviewer
     assert (policy.coverage.max_bytes, policy.verify.timeout) == (500_000, 900)
-    assert policy.verify.commands is policy.execute.allowed_tools is policy.execute.max_cost is None
+    assert (policy.verify.commands, policy.execute.allowed_tools, policy.execute.max_cost) == (None, None, None)
 
 
 def test_every_key_of_the_contract_is_known() -> None:
