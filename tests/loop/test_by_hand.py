@@ -6,6 +6,7 @@ import subprocess
 
 from git_cto.demo.server import Reply, Request
 from tests.loop.world import Loop, a_task, approving, refusing, until
+from tests.world import Said
 
 
 def manual(loop: Loop, *argv: str) -> subprocess.Popen[bytes]:
@@ -14,12 +15,13 @@ def manual(loop: Loop, *argv: str) -> subprocess.Popen[bytes]:
     return loop.process("run", *argv, "--executor", "manual", **pipes)
 
 
-def by_hand(loop: Loop, task: str, text: str) -> None:
+def by_hand(loop: Loop, task: str, text: str) -> Said:
     """A person does a task."""
     assert loop.cto("start", task).code == 0
     loop.write(f"{task}.txt", f"{text}\n")
     said = loop.cto("finish", "-m", f"Wrote {task}")
     assert said.code == 0, said.text
+    return said
 
 
 def test_a_run_waits_until_the_tasks_were_finished_elsewhere(loop: Loop) -> None:
@@ -28,7 +30,7 @@ def test_a_run_waits_until_the_tasks_were_finished_elsewhere(loop: Loop) -> None
     process = manual(loop, "Write the files")
     until(lambda: loop.runs)
     by_hand(loop, "t1", "t1 first")
-    by_hand(loop, "t2", "t2 first")
+    assert f"git cto status {loop.id}   the loop goes on by itself" in by_hand(loop, "t2", "t2 first").out
     until(lambda: len(loop.prompts()) == 2)  # which is the first review: nobody else asks
     until(lambda: loop.states()["t2"] == "fix")
     by_hand(loop, "t2", "t2 better")

@@ -31,6 +31,7 @@ def command(
     from git_cto.render.lines import filled
     from git_cto.render.terminal import next_line
     from git_cto.repo.repository import Repository
+    from git_cto.repo.worktrees import busy
     from git_cto.work.documents import finish_document
     from git_cto.work.executing import finish
     from git_cto.work.runs import choose_run, load_run
@@ -44,7 +45,7 @@ def command(
         found = load_run(workspace, choose_run(workspace, run, "git cto finish -m SUMMARY --run"))
         with Repository(workspace.git) as repository:
             finished = finish(workspace, repository, found, task, summary=summary, outcome=outcome)
-        steps = next_steps(load_run(workspace, found.id))
+        steps = next_steps(load_run(workspace, found.id), busy=busy(workspace.git, found.id))
     shell.notes(finished.notes)
     shell.document(finish_document(found, finished, steps[0][0]))
     where = f"{finished.result[:7]}, merged into cto/{found.id}/trunk, where you are now."

@@ -29,8 +29,8 @@ def hints(run: Run) -> dict[str, str]:
     return found
 
 
-def next_steps(run: Run) -> list[tuple[str, str]]:
-    """What to type next: the command, and what it does."""
+def next_steps(run: Run, *, busy: bool = False) -> list[tuple[str, str]]:
+    """What to type next: the command, and what it does. `busy` is whether a loop is at work on the run."""
     where = run.standing
     if where.escalated or where.aborted:
         return [(f"git cto continue {typed(run.id)} --reason TEXT", "the loop has stopped, and a human is asked")]
@@ -47,7 +47,7 @@ def next_steps(run: Run) -> list[tuple[str, str]]:
             if state == "active":
                 steps.insert(0, (f"git cto start {task}{run.option}", "be on its branch"))
             return steps
-    return [_settled(run)]
+    return [(f"git cto status {run.id}", "the loop goes on by itself")] if busy else [_settled(run)]
 
 
 def _settled(run: Run) -> tuple[str, str]:

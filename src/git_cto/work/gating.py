@@ -13,7 +13,7 @@ from git_cto.gate.rounds import Standing, standing
 from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.repo.change import conflicts
 from git_cto.repo.git import changed_paths_meanwhile
-from git_cto.repo.runs import results
+from git_cto.repo.runs import results, runs
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
         return Decision(
             False,
             (f"{found.head.name} changes nothing compared with {found.target.name}: there is nothing to approve.",),
-            "commit your work, or name another --base",
+            "commit your work, or name another --base" + (", or the trunk of a run" if runs(workspace.git) else ""),
         )
     conflicting = (
         ()
