@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from git_cto.errors import ToolError
+from git_cto.errors import ToolError, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ class Artifacts:
         except OSError as error:
             raise ArtifactsError(
                 f"Artifacts cannot be kept in {self.path}: {error.strerror}.",
-                f"ls -ld {os.path.join(self._root, self._above)}",
+                f"ls -ld {typed(os.path.join(self._root, self._above))}",
             ) from error
         finally:
             for folder in opened:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 from git_cto.ledger.sshsig import NAMESPACE, armoured, dearmoured, fingerprint, key_words, read_signature
 from git_cto.ledger.trusting import pre_authentication
 from git_cto.model import Signature
@@ -203,7 +203,7 @@ def _cannot(key: SigningKey, ran: Ran) -> SigningError:
     what = "The key in the environment" if key.shown == KEY_VARIABLE else f"The signing key {key.shown}"
     for words, why, hint in _CAUSES:
         if words in ran.err:
-            named = hint.format(path=shlex.quote(key.path.removesuffix(".pub")))
+            named = hint.format(path=typed(key.path.removesuffix(".pub")))
             given = key.shown == KEY_VARIABLE
             step = f"put a private key without a passphrase into {KEY_VARIABLE}" if given else named
             return SigningError(f"{what} {why}.", f"{step}, or --no-sign")

@@ -19,7 +19,7 @@ from git_cto.agents.base import EngineError, Failure
 from git_cto.agents.codex import Codex
 from git_cto.agents.codex_failures import LOGIN, MINIMUM, check_version
 from git_cto.agents.sealed import unexpected_tools
-from git_cto.errors import CtoError, ToolError
+from git_cto.errors import CtoError, ToolError, typed
 from git_cto.redaction import printable, redacted, secret_values
 from git_cto.repo.git import MINIMUM_VERSION
 
@@ -96,7 +96,12 @@ def _codex(
     own = codex.config.home / "AGENTS.md"
     if own.is_file():
         message = f"{own} is yours, and Codex adds it to every plan and review as instructions."
-        yield Check("instructions", "warning", message, f"mv {own} {own}.off, if a review should not read it")
+        yield Check(
+            "instructions",
+            "warning",
+            message,
+            f"mv {typed(str(own))} {typed(f'{own}.off')}, if a review should not read it",
+        )
     yield from told("sealed", lambda: _sealed(environ, sealed_request, model()), "codex --version")
     yield from told("sandbox", lambda: _sandbox(codex), "codex sandbox -- true")
 

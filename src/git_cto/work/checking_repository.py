@@ -6,7 +6,6 @@ Looks only, changes nothing, asks no network. How a check is told is `checking`'
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -92,7 +91,7 @@ def _draft(path: str, target: str) -> Iterator[Check]:
         with open(path, encoding="utf-8") as file:
             read_policy(file.read(), path)
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path} cannot be read: {error}.", f"ls -l {shlex.quote(path)}") from error
+        raise PolicyError(f"{path} cannot be read: {error}.", f"ls -l {typed(path)}") from error
     message = f"{POLICY_PATH} is not on {target} yet: until it is, the defaults apply."
     yield Check("policy", "warning", message, f"git add {POLICY_PATH} && git commit, on {typed(target)}")
 
@@ -148,7 +147,7 @@ def _locks(workspace: Workspace) -> Iterator[Check]:
             continue
         if age > _HELD_SECONDS:
             message = f"{lock} has been there for {age / 60:,.0f} minutes: git waits for whoever made it."
-            yield Check("locks", "problem", message, f"if no git is at work here, it crashed: rm {shlex.quote(lock)}")
+            yield Check("locks", "problem", message, f"if no git is at work here, it crashed: rm {typed(lock)}")
 
 
 # ---- remotes, hook, artifacts --------------------------------------------------------------------------------------
@@ -160,12 +159,12 @@ def _remotes(workspace: Workspace) -> Iterator[Check]:
     for entry in dangerous:
         key, _, refspec = entry.rpartition(" ")
         message = f"{key} {refspec} lets git fetch write over records."
-        remove = f"git config --fixed-value --unset-all {shlex.quote(key)} {shlex.quote(refspec)}"
+        remove = f"git config --fixed-value --unset-all {typed(key)} {typed(refspec)}"
         yield Check("remotes", "problem", message, remove)
     found = remotes(git)
     for remote in found:
         if not follows(git, remote):
-            add = f"git config --add {shlex.quote(f'remote.{remote}.fetch')} {shlex.quote(wanted_refspec(remote))}"
+            add = f"git config --add {typed(f'remote.{remote}.fetch')} {typed(wanted_refspec(remote))}"
             yield Check("remotes", "warning", f"git fetch does not bring the records of {remote}.", add)
         elif not dangerous:
             yield ok("remotes", f"git fetch brings the records of {remote}, git cto sync exchanges them")
@@ -181,7 +180,7 @@ def _hook(workspace: Workspace) -> Iterator[Check]:
         return
     if not os.access(path, os.X_OK):
         message = f"{path} cannot be executed, so git passes over it."
-        yield Check("hook", "problem", message, f"chmod +x {shlex.quote(path)}")
+        yield Check("hook", "problem", message, f"chmod +x {typed(path)}")
         return
     try:
         process.find_program("git-cto", workspace.environ)
@@ -203,4 +202,4 @@ def _artifacts(workspace: Workspace) -> Iterator[Check]:
     if os.path.islink(folder) or (os.path.lexists(folder) and not os.path.isdir(folder)):
         what = "a link" if os.path.islink(folder) else "no folder"
         message = f"{folder} is {what}: prompts and answers are not kept."
-        yield Check("artifacts", "warning", message, f"rm {shlex.quote(folder)}")
+        yield Check("artifacts", "warning", message, f"rm {typed(folder)}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -122,7 +121,7 @@ def refuse_links(worktree: str, file: str) -> None:
     while folder:
         path = os.path.join(worktree, folder)
         if os.path.islink(path):
-            raise UsageError(f"{path} is a link, and nothing is written through it.", f"rm {shlex.quote(path)}")
+            raise UsageError(f"{path} is a link, and nothing is written through it.", f"rm {typed(path)}")
         folder = os.path.dirname(folder)
 
 
@@ -155,7 +154,7 @@ def write_whole(path: str, text: str, mode: int) -> None:
 
 def unwritable(path: str, error: OSError) -> UsageError:
     """What to raise where a file cannot be written."""
-    return UsageError(f"{path} cannot be written: {error.strerror}.", f"ls -ld {shlex.quote(os.path.dirname(path))}")
+    return UsageError(f"{path} cannot be written: {error.strerror}.", f"ls -ld {typed(os.path.dirname(path))}")
 
 
 # ---- the hook ------------------------------------------------------------------------------------------------------
@@ -201,7 +200,7 @@ def _installable_hook(workspace: Workspace) -> str:
     if scope in {b"global", b"system"} and hook_state(path) == "none":
         raise UsageError(
             f"The hooks in {os.path.dirname(path)} are those of all your repositories (core.hooksPath).",
-            f"git config core.hooksPath {shlex.quote(os.path.join(workspace.place.common_dir, 'hooks'))}, and again",
+            f"git config core.hooksPath {typed(os.path.join(workspace.place.common_dir, 'hooks'))}, and again",
             code="hooks_shared",
         )
     return path

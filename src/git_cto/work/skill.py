@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,8 @@ def install_skill(environ: Mapping[str, str]) -> str:
     manual = folder / "SKILL.md"
     if manual.exists() and "git cto" not in manual.read_text(encoding="utf-8", errors="replace"):
         raise UsageError(
-            f"{folder} holds another skill of that name; it is left as it is.", f"mv {folder} {folder}.old, then again"
+            f"{folder} holds another skill of that name; it is left as it is.",
+            f"mv {typed(str(folder))} {typed(f'{folder}.old')}, then again",
         )
     before = {name: _text(folder / name) for name in FILES}
     if before == texts:
@@ -41,7 +42,9 @@ def install_skill(environ: Mapping[str, str]) -> str:
             path.write_text(text, encoding="utf-8")
             path.chmod(0o755 if name.endswith(".sh") else 0o644)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}.", f"ls -ld {folder.parent}") from error
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror}.", f"ls -ld {typed(str(folder.parent))}"
+        ) from error
     return f"{folder}: the skill is installed; in Claude Code: /{NAME} OBJECTIVE"
 
 
