@@ -38,6 +38,9 @@ from tests.gate.values import quick
         ("*", "a\nb"),
         ("x/**", "x/a\nb/c"),
         ("*.py", "\udcff.py"),
+        ("X/", "X/a"),
+        ("X/", "a/X/b"),
+        ("/**a/*", "b/xa/c"),
     ],
 )
 def test_a_pattern_matches(pattern: str, path: str) -> None:
@@ -65,6 +68,8 @@ def test_a_pattern_matches(pattern: str, path: str) -> None:
         ("logo.png", "logo.png\n"),
         ("uv.lock", "uv.lock.py"),
         ("uv.lock", "myuv.lock"),
+        ("Xa.py", "a.py"),
+        ("a/X", "b/a/X"),
     ],
 )
 def test_a_pattern_does_not_match(pattern: str, path: str) -> None:

@@ -154,3 +154,31 @@ def test_a_key_with_anything_between_its_base64_is_none(junk: str) -> None:
     assert read_key("ssh-ed25519", encoded) == PUBLIC
     with pytest.raises(ValueError, match=r"."):
         read_key("ssh-ed25519", encoded[:8] + junk + encoded[8:])
+
+
+@pytest.mark.parametrize(
+    "odd, why",
+    [
+        (b"SSHSIX" + blob()[6:], "it is no signature of OpenSSH's"),
+        (blob(version=2), "it has another version than 1"),
+        (blob(digest=b"sha1"), "its form is another one than OpenSSH's"),
+        (blob()[:-1], "it was cut off"),
+    ],
+)
+def test_why_a_signature_is_none_is_said(odd: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        read_signature(odd)
+
+
+def test_why_a_key_or_an_armour_is_none_is_said() -> None:
+    with pytest.raises(ValueError, match=r"^its type is another one than it says$"):
+        read_key("ssh-rsa", base64.b64encode(PUBLIC).decode())
+    with pytest.raises(ValueError, match=r"^it is no signature of OpenSSH's$"):
+        dearmoured(b"x")
+
+
+def test_the_largest_signature_is_one_and_the_shortest_key_has_a_byte() -> None:
+    room = LARGEST_SIGNATURE - len(blob(signature=b""))
+    assert len(blob(signature=b"s" * room)) == LARGEST_SIGNATURE
+    assert read_signature(blob(signature=b"s" * room)).public_key == PUBLIC
+    assert key_type(text(b"ssh-ed25519") + b"x") == "ssh-ed25519"
