@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -115,3 +116,12 @@ def test_a_page_is_as_wide_as_the_terminal_within_bounds(told: int, columns: int
         assert max(map(width, wrapped("word " * 100).split("\n"))) in range(columns - 4, columns + 1)
     finally:
         fit(0)
+
+
+@pytest.mark.parametrize("letter", ["日", "é", "e\u0301", "x"])
+def test_a_word_as_long_as_a_record_takes_no_longer_than_it_is_long(letter: str) -> None:
+    """Processor time, and by far more of it than is needed: to measure all that is left in each line takes a minute."""
+    before = time.process_time()
+    lines = wrapped(letter * 100_000).split("\n")
+    assert time.process_time() - before < 5
+    assert "".join(lines) == letter * 100_000

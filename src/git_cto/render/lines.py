@@ -47,6 +47,17 @@ def _columns(character: str) -> int:
     return 2 if any(first <= ord(character) <= last for first, last in _WIDE) else 1
 
 
+def _fits(text: str, columns: int) -> bool:
+    """Whether a text takes at most so many columns. Looks no further: a word may be as long as a record."""
+    if text.isascii():
+        return len(text) <= columns
+    for character in text:
+        columns -= _columns(character)
+        if columns < 0:
+            return False
+    return True
+
+
 def cut(text: str, columns: int) -> str:
     """The text, or its beginning and `…` where it is wider."""
     if width(text) <= columns:
@@ -81,7 +92,7 @@ def filled(start: str, text: str, hang: int, *, columns: int = 0) -> str:
         while left:
             gap = "" if fresh else " "
             room = columns - width(lines[-1]) - len(gap)
-            if width(left) <= room:
+            if _fits(left, room):
                 lines[-1] += gap + left
                 fresh, left = False, ""
             elif fresh and not lines[-1].strip():
