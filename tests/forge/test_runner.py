@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from git_cto.errors import ToolError
@@ -73,6 +73,9 @@ def test_no_value_sets_another_output(tmp_path: Path, text: str) -> None:
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text())
+@example(text="\r")
+@example(text="a\r\nb\r")
+@example(text="a\r\x00\nb")
 def test_a_value_arrives_as_it_was(tmp_path: Path, text: str) -> None:
     (tmp_path / "output").unlink(missing_ok=True)
     runner(tmp_path).outputs({"summary": text, "verdict": "revise"})

@@ -99,8 +99,9 @@ def _escaped(message: str) -> str:
 
 
 def _sound(text: str) -> str:
-    """The text without what no file takes: NUL and half characters."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+    """The text without what no file takes (NUL, half characters), its lines ended as the runner gives them back."""
+    plain = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")  # "\r" before our "\n" would vanish
+    return plain.encode("utf-8", "replace").decode()
 
 
 def _size(path: str) -> int:
