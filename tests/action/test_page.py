@@ -9,10 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from git_cto.action.checks import check_name
 from git_cto.action.inputs import Inputs
 from git_cto.render.workflow import WorkflowChoices, workflow_text
-from git_cto.work import protecting
 from tests.action.driving import ACTION, TOP, language_service
 from tests.action.test_linters import schema, zizmor
 
@@ -72,10 +70,6 @@ def test_inputs_that_the_page_speaks_of_are_inputs() -> None:
     known = {*action()["inputs"], *Inputs.__struct_fields__}
     for name in re.findall(r"`(allow-[\w-]+|[\w-]+-key|[\w-]+-endpoint)`", PAGE.read_text()):
         assert name in known, name
-
-
-def test_the_check_that_the_ruleset_asks_for_is_the_one_that_is_reported() -> None:
-    assert check_name("release/2") == protecting.check_name("release/2")
 
 
 def test_the_projects_own_gate_is_the_one_that_it_gives_to_others() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from git_cto.gate.rounds import in_order
 from git_cto.model import CommandOutcome, VerdictRecord
 from git_cto.redaction import printable
+from git_cto.work.protecting import CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,15 +21,9 @@ if TYPE_CHECKING:
     from git_cto.forge.values import CheckState
     from git_cto.work.surveying import Survey
 
-CHECK = "git-cto"  # what our check runs begin with
 MOST = 50  # outcomes
 _EXITS: dict[str, int | None] = {"success": 0, "failure": 1, "error": 1, "action_required": 1, "timed_out": None}
 _RUN = re.compile(r"/actions/runs/(\d+)")
-
-
-def check_name(target: str) -> str:
-    """What the check run of a target (its short name) is called. One head may be meant for several."""
-    return f"{CHECK} ({target})"
 
 
 def outcomes_of(checks: Iterable[CheckState], job: Job, ignored: Sequence[str]) -> tuple[CommandOutcome, ...]:

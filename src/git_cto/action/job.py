@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from git_cto.action.checks import check_name
 from git_cto.action.gate import gate
 from git_cto.action.group import Group, judge_group
 from git_cto.action.inputs import read_inputs, read_job
@@ -30,6 +29,7 @@ from git_cto.model import VerdictRecord
 from git_cto.redaction import printable, redact_all, redacted, secret_values
 from git_cto.render.check import job_summary
 from git_cto.render.markdown import text
+from git_cto.work.protecting import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from git_cto.action.checks import check_name
 from git_cto.action.outcome import pull_state
 from git_cto.errors import ToolError
 from git_cto.forge.values import Annotation, CheckReport, LineComment
@@ -25,6 +24,7 @@ from git_cto.render.comment import MARKER, body
 from git_cto.render.finding import finding_marker, inline_body
 from git_cto.render.words import counted
 from git_cto.repo.lines import shown_lines
+from git_cto.work.protecting import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

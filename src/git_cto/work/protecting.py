@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from git_cto.forge.address import GITHUB, Address
 
+CHECK = "git-cto"  # what the names of our check runs begin with
 ENVIRONMENT = "git-cto"
 ACTIONS_APP = 15368  # the id of GitHub Actions on github.com: whatever a workflow's own token reports comes from it
 
@@ -49,8 +50,8 @@ class Protection(Struct, frozen=True, kw_only=True):
 
 
 def check_name(target: str) -> str:
-    """The check that the action reports for changes meant for this branch (a short name)."""
-    return f"git-cto ({target})"
+    """What the check run for a target (its short name) is called. One head may be meant for several."""
+    return f"{CHECK} ({target})"
 
 
 def protection(target: str, address: Address | None, app: int | None) -> Protection:
