@@ -168,6 +168,8 @@ def test_without_a_token_it_says_how_to_give_one(world: World, monkeypatch: pyte
     done = world.cto("doctor", "--github")
     assert "There is no token for github.com" in done.out
     assert "Next: export GH_TOKEN=$(gh auth token --hostname github.com), and again" in done.out
+    world.git("remote", "set-url", "origin", "https://ghe.example;id/octo/app")
+    assert "$(gh auth token --hostname 'ghe.example;id'), and again" in world.cto("doctor", "--github").out
 
 
 def test_the_token_of_github_com_goes_to_no_other_server(world: World, github: FakeGitHub) -> None:

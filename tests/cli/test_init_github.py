@@ -147,6 +147,8 @@ def test_an_enterprise_server_gets_no_key_that_it_may_not_know(world: World) -> 
     assert "queue" not in review["concurrency"]
     assert "integration_id" not in json.dumps(done["github"]["ruleset"])
     assert "gh api --hostname ghe.example.org repos/acme/widget/rulesets" in init(world).out
+    world.git("remote", "set-url", "origin", "https://ghe.example;id/acme/widget")
+    assert "gh api --hostname 'ghe.example;id' repos/acme/widget/rulesets" in init(world).out
 
 
 # ---- which action --------------------------------------------------------------------------------------------------

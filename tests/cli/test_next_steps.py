@@ -77,6 +77,7 @@ def test_branches_of_any_name_are_quoted_where_they_are_to_be_typed(world: World
     world.git("switch", "--quiet", "topic")
     conflict = world.cto("review", "--base", ODD, "--json").json["error"]["hint"]
     assert words(conflict) == ["git", "merge", ODD]
+    assert words(world.cto("gate", "--base", ODD, "--json").json["next"]) == ["git", "merge", ODD]
     world.git("merge", "--quiet", "-s", "ours", ODD)
     assert words(world.reviewed("--base", ODD).json["next"]) == ["git", "cto", "gate", "--base", ODD]
     gate = world.cto("gate", "--base", ODD, "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import pytest
@@ -64,6 +65,16 @@ def test_a_broken_shadow_stops_writing_and_not_reading(repo: Repo) -> None:
 def test_a_broken_ref_of_a_longer_name_is_another_matter(repo: Repo) -> None:
     broken(repo, RECORDS_REF, "garbage\n")
     assert Notes(repo.git, READABLE_REF).read([repo.thing("a")]) == []
+
+
+def test_a_broken_ref_of_a_remote_of_any_name_is_quoted_where_it_is_to_be_typed(repo: Repo) -> None:
+    ref = "refs/notes/cto-remote/it's;a$IFS"
+    broken(repo, ref, "garbage\n")
+    with pytest.raises(ToolError) as caught:
+        Notes(repo.git, ref).tip()
+    for typed in caught.value.hint.split(" && "):
+        repo.run(*shlex.split(typed)[1:])
+    assert Notes(repo.git, ref).tip() is None
 
 
 def noted(repo: Repo, text: bytes) -> str:

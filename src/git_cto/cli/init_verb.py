@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from git_cto.cli.shell import Shell, verb
-from git_cto.errors import ExitCode
+from git_cto.errors import ExitCode, typed
 
 if TYPE_CHECKING:
     from git_cto.work.github_setup import GithubSetUp
@@ -83,7 +83,7 @@ def _say_how(shell: Shell, plan: GithubSetUp) -> None:
     ruleset = msgspec.json.encode(told.ruleset)
     shell.say(printable(msgspec.json.format(ruleset, indent=2).decode(), lines=True))
     slug = address.slug if address else "OWNER/REPO"
-    host = "" if address is None or address.host == GITHUB else f" --hostname {address.host}"
+    host = "" if address is None or address.host == GITHUB else f" --hostname {typed(address.host)}"
     shell.say(
         f"\nBy a program, where you are an admin:\n\n  {_RULESET} | gh api{host} repos/{slug}/rulesets --input -\n"
     )

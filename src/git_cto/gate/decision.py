@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from git_cto.errors import typed
 from git_cto.gate.digests import plan_digest
 from git_cto.gate.refusals import lifted_aborts, standing_refusal
 from git_cto.gate.rounds import in_order
@@ -71,7 +72,7 @@ def decide(
         return Decision(
             False,
             (f"It conflicts with {facts.target.name}: {some}.",),
-            f"git merge {facts.target.name}, then git cto review",
+            f"git merge {typed(facts.target.name)}, then git cto review",
         )
     if covering and not about:
         return Decision(False, (f"It was approved without the plan of the run {facts.run}.",), "git cto review")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_cto.errors import BugError, GitError, ToolError
+from git_cto.errors import BugError, GitError, ToolError, typed
 from git_cto.ledger.tree import (
     Edits,
     Tree,
@@ -282,7 +282,8 @@ class Notes:
 def _mended_by(ref: str) -> str:
     """What to type where a ref is broken. Loses nothing: the notes ref and its shadow have the same lines."""
     if ref not in {RECORDS_REF, SHADOW_REF}:
-        return f"git symbolic-ref {ref} {SHADOW_REF} && git update-ref --no-deref -d {ref}"
+        name = typed(ref)  # a remote may be called anything
+        return f"git symbolic-ref {name} {SHADOW_REF} && git update-ref --no-deref -d {name}"
     other = SHADOW_REF if ref == RECORDS_REF else RECORDS_REF
     return f"git symbolic-ref {ref} {other} && git update-ref --no-deref {ref} {other}, then git cto sync"
 

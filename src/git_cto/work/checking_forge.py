@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from git_cto.errors import ToolError, UsageError
+from git_cto.errors import ToolError, UsageError, typed
 from git_cto.forge.hub import Hub
 from git_cto.work.checking import Check, ok, told
 from git_cto.work.github_setup import address_of
@@ -52,7 +52,7 @@ def _token(environ: Mapping[str, str], address: Address) -> str:
     name = which.partition(" ")[0]
     raise ToolError(
         f"There is no token for {address.host}, so nobody can be asked how the branch is protected.",
-        f"export {name}=$(gh auth token --hostname {address.host}), and again",
+        f"export {name}=$(gh auth token --hostname {typed(address.host)}), and again",
         code="forge_auth",
     )
 
