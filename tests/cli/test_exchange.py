@@ -35,9 +35,9 @@ def approved(world: World) -> str:
     return head
 
 
-def exported(world: World, kind: str = "dsse") -> dict[str, Any]:
+def exported(world: World, kind: str = "dsse", *, code: int = 0) -> dict[str, Any]:
     said = world.cto("show", "--export", kind)
-    assert said.code == 0, said.text
+    assert said.code == code, said.text
     found: dict[str, Any] = json.loads(said.out)
     return found
 
@@ -79,9 +79,27 @@ def test_a_verification_is_summed_up_as_slsa_does(world: World, rex: Key) -> Non
     assert predicate.verification_result == "PASSED"
     assert predicate.policy.digest["gitCommit"] == world.git("rev-parse", "main")
     world.commit("Nobody looked at this", app__py="3\n")
-    failed = json.loads(Envelope.from_dict(exported(world, "vsa")).payload)["predicate"]
+    failed = json.loads(Envelope.from_dict(exported(world, "vsa", code=1)).payload)["predicate"]
     assert failed["verificationResult"] == "FAILED"
     assert failed["verifiedLevels"] == []
+
+
+def test_a_summary_that_failed_is_whole_and_can_be_told_from_one_that_passed(world: World) -> None:
+    """By its exit code; and by a line on stderr for whoever pipes it, where that code is lost."""
+    approved(world)
+    passed = world.cto("show", "--export", "vsa")
+    assert (passed.code, passed.err) == (0, "")
+    world.commit("Nobody looked at this", app__py="3\n")
+    for argv in (["--export", "vsa"], ["--export", "vsa", "main", "--base", "feature"]):
+        failed = world.cto("show", *argv)
+        assert failed.code == world.cto("verify", "--local", *argv[2:]).code == 1
+        assert failed.out.endswith("}\n")
+        assert failed.err.count("note: the summary says FAILED: ") == 1
+    assert "nobody has judged it" in " ".join(world.cto("show", "--export", "vsa").err.split())
+    quiet = world.cto("show", "--export", "vsa", "--quiet")
+    assert (quiet.code, quiet.err) == (1, "")
+    assert world.cto("show", "--export", "vsa", "nowhere").code == 2
+    assert world.cto("show", "--export", "dsse", "HEAD^").code == 0
 
 
 def test_a_record_comes_back_under_the_same_checks(world: World, rex: Key, tmp_path: Path) -> None:

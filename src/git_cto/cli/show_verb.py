@@ -16,7 +16,8 @@ def command(shell: Shell, *, what: str | None, base: str | None, export: str | N
     """Show the newest plan of a run, or the newest verdict on a commit (default: HEAD), in full.
 
     --export dsse prints the record as a DSSE envelope of an in-toto statement, with its signatures. --export vsa prints
-    what `git cto verify` comes to as a SLSA verification summary, whether it passed or failed.
+    what `git cto verify` comes to as a SLSA verification summary, whether it passed or failed. It exits like verify: a
+    summary that says FAILED is printed whole, with exit code 1.
     """
     if export is not None:
         return _exported(shell, what, base, export)
@@ -37,11 +38,14 @@ def _exported(shell: Shell, what: str | None, base: str | None, export: str) -> 
     from git_cto.work.history import newest
     from git_cto.work.proving import prove
 
+    failed = False
     with shell.workspace() as workspace:
         if export == "dsse":
             data = exported(newest(workspace, what, base=base))
         else:
-            data = summary(workspace, prove(workspace, what, base=base, signed=False))
-        shell.notes(tuple(workspace.notes))
+            proof = prove(workspace, what, base=base, signed=False)
+            data, failed = summary(workspace, proof), not proof.proven
+            if failed:  # for whoever pipes it: the exit code is gone there
+                workspace.notes.append(f"the summary says FAILED: {' '.join(proof.reasons)}")
     click.echo(data, nl=False)
-    return ExitCode.OK
+    return ExitCode.NOT_APPROVED if failed else ExitCode.OK
