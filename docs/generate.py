@@ -24,7 +24,7 @@ from git_cto.config import KNOWN
 from git_cto.errors import ExitCode
 from git_cto.ledger.records import PREDICATES
 from git_cto.render.comment import Place, body
-from git_cto.work.documents import DOCUMENTS
+from git_cto.work.documents.catalogue import DOCUMENTS
 
 DOCS = Path(__file__).resolve().parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

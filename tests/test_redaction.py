@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from git_cto.cli.shell import Shell
 from git_cto.gate.suspicion import suspicions
 from git_cto.redaction import HIDDEN, as_it_runs, printable, redact_all, redacted, secret_values
-from git_cto.work.documents import ErrorBody, ErrorDocument
+from git_cto.work.documents.errors import ErrorBody, ErrorDocument
 from tests.gate.values import quick, thorough
 
 SECRET = "correct/horse+battery=staple-42"

@@ -89,10 +89,19 @@ def test_the_program_looks_for_garbage_rarely_and_still_does() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("argv", [["gate", "--json"], ["log", "--json"]])
-def test_a_document_for_programs_loads_nothing_slow_either(topic: World, argv: list[str]) -> None:
+@pytest.mark.parametrize(
+    "argv, topics",
+    [
+        (["gate", "--json"], {"gate"}),
+        (["gate", "no-such-branch", "--json"], {"errors"}),
+        (["log", "--json"], {"records"}),
+        (["override", "--reason", "x", "--json"], {"ledger"}),
+    ],
+)
+def test_a_document_for_programs_is_all_that_it_loads_of_them(topic: World, argv: list[str], topics: set[str]) -> None:
     _, modules = loaded(topic, *argv)
-    assert "git_cto.work.documents" in modules
+    package = "git_cto.work.documents."
+    assert {name.removeprefix(package) for name in modules if name.startswith(package)} == topics
     assert modules.isdisjoint(SLOW)
 
 

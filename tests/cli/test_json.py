@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from git_cto.cli import VERBS
-from git_cto.work.documents import DOCUMENTS
+from git_cto.work.documents.catalogue import DOCUMENTS
 from tests.cli.scenes import TWO, changed, done, run_of, saying
 from tests.keys import new_key
 from tests.world import Said, World, finding, plan_answer, review_reply

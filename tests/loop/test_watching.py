@@ -12,7 +12,7 @@ import pytest
 
 from git_cto.demo.claude_replies import Use, refuses
 from git_cto.demo.server import Reply
-from git_cto.work.documents import DOCUMENTS
+from git_cto.work.documents.catalogue import DOCUMENTS
 from tests.loop.world import WORK, Loop, a_task, approving, refusing, until, writes
 from tests.world import Said
 

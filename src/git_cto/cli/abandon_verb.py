@@ -14,7 +14,7 @@ def command(shell: Shell, *, run: str) -> int:
     """Remove the branches and worktrees of RUN, and say where every branch stood. Its records stay."""
     from git_cto.loop import abandon
     from git_cto.render.terminal import next_line
-    from git_cto.work.documents import InitDocument
+    from git_cto.work.documents.set_up import InitDocument
     from git_cto.work.runs import load_run
 
     with shell.workspace() as workspace:

@@ -43,13 +43,13 @@ def audited(shell: Shell, revisions: str | None, *, base: str | None, local: boo
             if not one.judged:
                 bad.append(one)
             if events:
-                from git_cto.work.proof_documents import landing_document
+                from git_cto.work.documents.proofs import landing_document
 
                 shell.line(landing_document(one))
             else:
                 shell.say(landing_text(commits, one.how, one.landings[0].subject, one.reason, shell.style))
     if shell.json:
-        from git_cto.work.proof_documents import audit_document
+        from git_cto.work.documents.proofs import audit_document
 
         shell.document(audit_document(target, counts, bad))
     if not events:

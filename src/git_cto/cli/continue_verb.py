@@ -18,7 +18,7 @@ def command(shell: Shell, *, run: str | None, reason: str, base: str | None, sig
     from git_cto.render.terminal import next_line
     from git_cto.render.words import series_words
     from git_cto.work.deciding import go_on
-    from git_cto.work.documents import decision_document
+    from git_cto.work.documents.ledger import decision_document
 
     with shell.workspace() as workspace:
         shell.ready_to_sign(workspace, sign)

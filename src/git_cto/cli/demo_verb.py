@@ -19,7 +19,7 @@ def command(shell: Shell, *, keep: bool) -> int:
     """
     from git_cto.demo.play import play
     from git_cto.render.terminal import next_line
-    from git_cto.work.documents import DemoDocument
+    from git_cto.work.documents.set_up import DemoDocument
 
     played = play(os.environ, shell.note if shell.json else click.echo, keep=keep)
     shell.document(

@@ -32,21 +32,14 @@ def command(shell: Shell, *, github: bool) -> int:
     the check of git-cto, and who could forge it or go past it.
     """
     from git_cto.render.words import counted
-    from git_cto.work.documents import CheckDocument, DoctorDocument
+    from git_cto.work.documents.set_up import doctor_document
 
     found = []
     for check in _checks(github=github):
         found.append(check)
         shell.say(_text(shell, check))
     problems, warnings = (sum(check.state == state for check in found) for state in ("problem", "warning"))
-    shell.document(
-        DoctorDocument(
-            ok=not problems,
-            checks=tuple(
-                CheckDocument(name=one.name, state=one.state, message=one.message, hint=one.hint) for one in found
-            ),
-        )
-    )
+    shell.document(doctor_document(found))
     shell.say(f"\n{counted(problems, 'problem') if problems else 'No problem'}, {counted(warnings, 'warning')}.")
     return ExitCode.INCONCLUSIVE if problems else ExitCode.OK
 

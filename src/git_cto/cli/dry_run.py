@@ -17,21 +17,11 @@ if TYPE_CHECKING:
 
 def show_question(shell: Shell, engine: Engine, question: Question, notes: tuple[str, ...]) -> int:
     """Prints how `question` would be asked."""
-    from git_cto.work.documents import DryRunDocument
+    from git_cto.work.documents.questions import dry_run_document
 
     argv = engine.argv(question, Path(tempfile.gettempdir(), "<call>"))
     shell.notes(notes)
-    shell.document(
-        DryRunDocument(
-            argv=argv,
-            model=question.model,
-            effort=question.effort,
-            instructions=question.instructions,
-            prompt=question.prompt,
-            answer_schema=dict(question.schema),
-            notes=notes,
-        )
-    )
+    shell.document(dry_run_document(question, argv, notes))
     shell.say("$ " + shlex.join(argv) + " < prompt")
     shell.say(
         "\n# Instructions\n\n" + question.instructions + "\n# Prompt\n\n" + printable(question.prompt, lines=True)

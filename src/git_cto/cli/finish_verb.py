@@ -32,7 +32,7 @@ def command(
     from git_cto.render.terminal import next_line
     from git_cto.repo.repository import Repository
     from git_cto.repo.worktrees import busy
-    from git_cto.work.documents import finish_document
+    from git_cto.work.documents.tasks import finish_document
     from git_cto.work.executing import finish
     from git_cto.work.runs import choose_run, load_run
 

@@ -24,7 +24,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
         gated = gate(workspace, rev=rev, base=base)
     decision, trust = gated.decision, gated.survey.policy.gate.trust
     if shell.json:
-        from git_cto.work.documents import gate_document  # as slow to load as all the rest of the verb
+        from git_cto.work.documents.gate import gate_document
 
         shell.document(gate_document(gated))
     local = decision.by if trust == "local" else None

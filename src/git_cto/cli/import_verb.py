@@ -20,8 +20,8 @@ def command(shell: Shell, *, file: str) -> int:
     """
     from git_cto.errors import UsageError
     from git_cto.render.terminal import log_text, next_line
+    from git_cto.work.documents.ledger import import_document
     from git_cto.work.exchanging import take_in
-    from git_cto.work.proof_documents import import_document
     from git_cto.work.workspace import now
 
     try:

@@ -41,7 +41,7 @@ def command(
     from git_cto.ledger.signers import SIGNERS_PATH
     from git_cto.render.lines import wrapped
     from git_cto.render.terminal import next_line
-    from git_cto.work.documents import InitDocument
+    from git_cto.work.documents.set_up import InitDocument
     from git_cto.work.github_setup import github_set_up
     from git_cto.work.setting_up import set_up
     from git_cto.work.signing_setup import plan_signing, set_signing_up

@@ -21,7 +21,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool
     with shell.workspace() as workspace:
         records = all_records(workspace) if everything else about(workspace, rev=rev, base=base)
     if shell.json:
-        from git_cto.work.documents import log_document  # as slow to load as all the rest of the verb
+        from git_cto.work.documents.records import log_document
 
         shell.document(log_document(records))
     if records:

@@ -17,7 +17,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sig
     """Record that exactly the change of REV (default: HEAD) may be merged. One more commit, and it no longer counts."""
     from git_cto.render.terminal import next_line
     from git_cto.work.deciding import override
-    from git_cto.work.documents import decision_document
+    from git_cto.work.documents.ledger import decision_document
 
     with shell.workspace() as workspace:
         shell.ready_to_sign(workspace, sign)

@@ -36,7 +36,7 @@ def command(
     from git_cto.render.terminal import next_line, plan_text
     from git_cto.repo.scratch import scratch
     from git_cto.work import planning
-    from git_cto.work.documents import plan_document
+    from git_cto.work.documents.plans import plan_document
 
     text = text_argument(objective, file, "the objective")
     with scratch(), shell.workspace() as workspace:
@@ -48,18 +48,7 @@ def command(
         shell.ready_to_sign(workspace, sign)
         with listening(shell, asker, prepared.question.model) as heard:
             made = planning.plan(workspace, prepared, heard)
-    document = plan_document(
-        made.record,
-        made.run,
-        made.plan,
-        prepared.target,
-        prepared.start,
-        made.engine,
-        made.artifact,
-        made.notes,
-        made.next_step,
-    )
-    shell.document(document)
+    shell.document(plan_document(prepared, made))
     shell.say(plan_text(made.run, made.plan, prepared.started_at, shell.style))
-    shell.say(next_line((document.next, "do the first task"), ("git cto tasks " + made.run, "see them all")))
+    shell.say(next_line((made.next_step, "do the first task"), ("git cto tasks " + made.run, "see them all")))
     return ExitCode.OK

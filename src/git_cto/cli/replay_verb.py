@@ -27,7 +27,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, record: str | No
     (another question, or another answer), 2 (not here, or not like this) or 3 (something is missing, so it cannot be
     said).
     """
-    from git_cto.work.documents import replay_document
+    from git_cto.work.documents.questions import replay_document
     from git_cto.work.history import find_verdict
     from git_cto.work.replaying import replay
 

@@ -152,7 +152,7 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
 def _told(shell: Shell, done: Reviewed) -> int:
     """Prints the verdict; its exit code."""
     from git_cto.render.terminal import next_line, verdict_text
-    from git_cto.work.documents import review_document
+    from git_cto.work.documents.reviews import review_document
     from git_cto.work.verdicts import next_step
 
     if not done.asked:

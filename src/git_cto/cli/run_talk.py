@@ -14,7 +14,7 @@ from git_cto.redaction import as_it_runs
 from git_cto.render.lines import wrapped
 from git_cto.render.run import behind_text, ending_text, graph_text, needs_text, taken_text
 from git_cto.render.terminal import next_line
-from git_cto.work.documents import run_document
+from git_cto.work.documents.runs import run_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

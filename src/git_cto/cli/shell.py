@@ -133,7 +133,7 @@ def report(error: CtoError, *, wants_json: bool) -> None:
     message = redacted(printable(error.message, lines=True), secrets)
     hint = redacted(printable(error.hint, lines=True), secrets)
     if wants_json:
-        from git_cto.work.documents import ErrorBody, ErrorDocument
+        from git_cto.work.documents.errors import ErrorBody, ErrorDocument
 
         body = ErrorBody(code=error.code, message=message, hint=hint)
         _print_json(ErrorDocument(error=body, exit_code=int(error.exit_code)))

@@ -23,7 +23,7 @@ def command(shell: Shell, *, what: str | None, base: str | None, export: str | N
         return _exported(shell, what, base, export)
 
     from git_cto.render.record import record_text
-    from git_cto.work.documents import log_document
+    from git_cto.work.documents.records import log_document
     from git_cto.work.history import newest
 
     with shell.workspace() as workspace:

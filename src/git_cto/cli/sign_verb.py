@@ -21,20 +21,12 @@ def command(shell: Shell, *, rev: str | None, base: str | None, overrides: bool)
     """
     from git_cto.render.terminal import log_text, next_line
     from git_cto.work.co_signing import co_sign
-    from git_cto.work.documents import SignDocument
+    from git_cto.work.documents.ledger import sign_document
     from git_cto.work.workspace import now
 
     with shell.workspace() as workspace:
         done = co_sign(workspace, rev, base=base, overrides=overrides)
-    shell.document(
-        SignDocument(
-            key=done.key,
-            signed=tuple(record.id for record in done.added),
-            signed_before=tuple(record.id for record in done.before),
-            notes=done.notes,
-            next="git cto sync",
-        )
-    )
+    shell.document(sign_document(done, "git cto sync"))
     shell.notes(done.notes)
     if done.added:
         shell.say(f"Signed with {done.key}:")

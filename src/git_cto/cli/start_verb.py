@@ -16,7 +16,7 @@ def command(shell: Shell, *, task: str, run: str | None) -> int:
     from git_cto.render.lines import wrapped
     from git_cto.render.terminal import next_line, task_text
     from git_cto.repo.repository import Repository
-    from git_cto.work.documents import start_document
+    from git_cto.work.documents.tasks import start_document
     from git_cto.work.executing import start
     from git_cto.work.runs import choose_run, load_run
 

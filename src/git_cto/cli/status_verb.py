@@ -23,7 +23,7 @@ def command(shell: Shell, *, run: str | None) -> int:
     from git_cto.render.run import graph_text, needs_text, now_text, standing_text
     from git_cto.render.terminal import next_line
     from git_cto.work.costs import taken_so_far
-    from git_cto.work.documents import run_document
+    from git_cto.work.documents.runs import run_document
     from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:

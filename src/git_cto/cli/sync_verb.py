@@ -16,7 +16,7 @@ def command(shell: Shell, *, remote: str | None) -> int:
     """Exchange all records with REMOTE (default: origin, or the only one) without losing any on either side."""
     from git_cto.ledger.sync import sync
     from git_cto.render.words import counted
-    from git_cto.work.documents import sync_document
+    from git_cto.work.documents.ledger import sync_document
     from git_cto.work.setting_up import default_remote
 
     with shell.workspace() as workspace:

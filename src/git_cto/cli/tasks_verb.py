@@ -18,7 +18,7 @@ def command(shell: Shell, *, run: str | None) -> int:
     from git_cto.cli.tasks_text import hints, next_steps
     from git_cto.render.terminal import next_line, tasks_text
     from git_cto.repo.worktrees import busy
-    from git_cto.work.documents import tasks_document
+    from git_cto.work.documents.tasks import tasks_document
     from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:

@@ -30,7 +30,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, local: bool) -> 
     with shell.workspace() as workspace:
         proof = prove(workspace, rev, base=base, signed=not local)
         if shell.json:
-            from git_cto.work.proof_documents import proof_document
+            from git_cto.work.documents.proofs import proof_document
 
             shell.document(proof_document(proof))
     found = proof.survey

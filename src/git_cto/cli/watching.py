@@ -70,7 +70,7 @@ class _JsonLines(_Silent):
         self._shell = shell
 
     def __call__(self, event: Event) -> None:
-        from git_cto.work.documents import event_document
+        from git_cto.work.documents.runs import event_document
 
         self._shell.line(event_document(event, time.time()))
 

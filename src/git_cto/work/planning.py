@@ -21,7 +21,7 @@ from git_cto.render.words import uncommitted_words
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import runs, trunk_ref
 from git_cto.work.asking import Asked, Asker, ask
-from git_cto.work.documents import plan_document
+from git_cto.work.documents.plans import plan_document
 from git_cto.work.keeping import answer_path, keep, reserve
 from git_cto.work.questions import plan_prompt
 from git_cto.work.workspace import now, run_series
@@ -129,10 +129,7 @@ def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
     which = f" --run {run}" if len(runs(workspace.git)) > 1 else ""
     step = f"git cto start {made.in_order()[0].id}{which}"
     planned = Planned(run, record, made, engine, answer_path(slot), noted, step)
-    keep(
-        slot,
-        plan_document(record, run, made, prepared.target, prepared.start, engine, planned.artifact, noted, step),
-    )
+    keep(slot, plan_document(prepared, planned))
     return planned
 
 

@@ -27,7 +27,7 @@ from git_cto.redaction import redact_answer, secret_values
 from git_cto.work.asking import Asked, Asker, ask
 from git_cto.work.briefing import Brief
 from git_cto.work.composing import ReviewQuestion, rests_on
-from git_cto.work.documents import review_document
+from git_cto.work.documents.reviews import review_document
 from git_cto.work.keeping import answer_path, keep, record_fitted, reserve
 from git_cto.work.planning import engine_use
 from git_cto.work.verdicts import Reviewed, next_step

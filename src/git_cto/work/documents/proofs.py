@@ -1,4 +1,4 @@
-"""The JSON documents of `git cto verify`, `audit` and `import`; the others are in `work.documents`."""
+"""The documents of `git cto verify` and `audit`: what shows that a change, or what landed, was approved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from git_cto.ledger.records import kind_of
 from git_cto.redaction import writable
 
 if TYPE_CHECKING:
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
     from git_cto.model import Target
     from git_cto.work.auditing import Audited
-    from git_cto.work.exchanging import Imported
     from git_cto.work.proving import Proof
 
 
@@ -45,42 +43,6 @@ class ProofDocument(Struct, frozen=True, kw_only=True):
     next: str
 
 
-class LandingDocument(Struct, frozen=True, kw_only=True):
-    """How one landing came in (`git cto audit --events`). `commits` are several where a branch was rebased."""
-
-    schema: Literal["git-cto/landing/v1"] = "git-cto/landing/v1"
-    commits: tuple[str, ...]
-    onto: str
-    how: Literal["approved", "overridden", "empty", "first", "unapproved"]
-    subject: str
-    reason: str
-    record: str | None
-    signers: tuple[str, ...]
-
-
-class AuditDocument(Struct, frozen=True, kw_only=True):
-    """What landed and how: counts of commits, and the landings that nobody approved (`git cto audit`)."""
-
-    schema: Literal["git-cto/audit/v1"] = "git-cto/audit/v1"
-    target: str
-    target_commit: str
-    counts: dict[str, int]
-    unapproved: tuple[LandingDocument, ...]
-
-
-class ImportDocument(Struct, frozen=True, kw_only=True):
-    """A record that was taken in (`git cto import`). `new` is false where it was here already."""
-
-    schema: Literal["git-cto/import/v1"] = "git-cto/import/v1"
-    record: str
-    kind: Literal["plan", "verdict", "override", "continue"]
-    head: str
-    new: bool
-    signers: tuple[str, ...]
-    notes: tuple[str, ...]
-    next: str
-
-
 def proof_document(proof: Proof) -> ProofDocument:
     """The document of a proof."""
     found, decision = proof.survey, proof.decision
@@ -101,6 +63,19 @@ def proof_document(proof: Proof) -> ProofDocument:
     )
 
 
+class LandingDocument(Struct, frozen=True, kw_only=True):
+    """How one landing came in (`git cto audit --events`). `commits` are several where a branch was rebased."""
+
+    schema: Literal["git-cto/landing/v1"] = "git-cto/landing/v1"
+    commits: tuple[str, ...]
+    onto: str
+    how: Literal["approved", "overridden", "empty", "first", "unapproved"]
+    subject: str
+    reason: str
+    record: str | None
+    signers: tuple[str, ...]
+
+
 def landing_document(one: Audited) -> LandingDocument:
     """The document of one landing."""
     return LandingDocument(
@@ -114,6 +89,16 @@ def landing_document(one: Audited) -> LandingDocument:
     )
 
 
+class AuditDocument(Struct, frozen=True, kw_only=True):
+    """What landed and how: counts of commits, and the landings that nobody approved (`git cto audit`)."""
+
+    schema: Literal["git-cto/audit/v1"] = "git-cto/audit/v1"
+    target: str
+    target_commit: str
+    counts: dict[str, int]
+    unapproved: tuple[LandingDocument, ...]
+
+
 def audit_document(target: Target, counts: Mapping[str, int], bad: Iterable[Audited]) -> AuditDocument:
     """The document of an audit."""
     return AuditDocument(
@@ -121,17 +106,4 @@ def audit_document(target: Target, counts: Mapping[str, int], bad: Iterable[Audi
         target_commit=target.commit,
         counts=dict(counts),
         unapproved=tuple(map(landing_document, bad)),
-    )
-
-
-def import_document(done: Imported) -> ImportDocument:
-    """The document of a record that was taken in."""
-    return ImportDocument(
-        record=done.record.id,
-        kind=kind_of(done.record.body),
-        head=done.record.subject.head,
-        new=done.new,
-        signers=tuple(signer.principal for signer in done.record.signers),
-        notes=done.notes,
-        next="git cto gate",
     )
