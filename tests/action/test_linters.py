@@ -100,6 +100,19 @@ def test_each_of_them_would_say_so(tmp_path: Path, before: str, after: str, by: 
             assert zizmor(file)
 
 
+def test_each_action_is_pinned_to_one_commit_that_says_its_version(written: list[Path]) -> None:
+    """Those of Enterprise Server apart, which knows only older ones."""
+    pinned: dict[str, set[str]] = {}
+    for file in (ACTION, *WORKFLOWS, *written):
+        plain = re.sub(r"- name: [^\n]*\(Enterprise Server\).*?(?=\n +- |\Z)", "", file.read_text(), flags=re.DOTALL)
+        for name, rest in re.findall(r"uses: ([\w-]+/[\w-]+)@(.*)", plain):
+            if name != "git-cto/git-cto":
+                assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", rest), (file, name)
+                pinned.setdefault(name, set()).add(rest)
+    assert {name for name, commits in pinned.items() if len(commits) != 1} == set()
+    assert {"actions/checkout", "actions/upload-artifact", "actions/create-github-app-token"} <= pinned.keys()
+
+
 def test_every_waiver_has_its_reason_beside_it(written: list[Path]) -> None:
     for file in (ACTION, *WORKFLOWS, *written):
         for line in file.read_text().splitlines():
