@@ -7,9 +7,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
-from git_cto.action.inputs import Inputs
+from git_cto import RELEASE
+from git_cto.action.inputs import Inputs, read_job
+from git_cto.errors import UsageError
 from git_cto.render.workflow import WorkflowChoices, workflow_text
 from tests.action.driving import ACTION, TOP, language_service
 from tests.action.test_linters import schema, zizmor
@@ -64,6 +67,14 @@ def test_the_workflow_on_the_page_is_one_that_nobody_has_anything_against(tmp_pa
     assert zizmor(file) == []
     assert schema("workflows", file)[0] == 0
     assert language_service([file]) == {str(file): []}
+
+
+def test_the_action_is_called_the_same_everywhere() -> None:
+    with pytest.raises(UsageError) as refused:
+        read_job({})
+    said = "\n".join((PAGE.read_text(), (TOP / "README.md").read_text(), refused.value.hint))
+    assert set(re.findall(r"\bgit-cto/git-cto@[\w.-]+", said)) == {RELEASE}
+    assert RELEASE in refused.value.hint
 
 
 def test_inputs_that_the_page_speaks_of_are_inputs() -> None:

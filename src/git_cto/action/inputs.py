@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
+from git_cto import RELEASE
 from git_cto.errors import UsageError
 from git_cto.model import ENGINE_WORD
 
@@ -86,7 +87,7 @@ def read_job(environ: Mapping[str, str]) -> Job:
     missing = [name for name in needed if not environ.get(name)]
     if missing:
         raise UsageError(
-            f"This is for jobs of GitHub Actions: {missing[0]} is not set.", "uses: git-cto/git-cto@v1, in a workflow"
+            f"This is for jobs of GitHub Actions: {missing[0]} is not set.", f"uses: {RELEASE}, in a workflow"
         )
     run_id = environ.get("GITHUB_RUN_ID", "")
     temp = environ["RUNNER_TEMP"]

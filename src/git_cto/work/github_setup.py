@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from git_cto import __version__
+from git_cto import RELEASE, __version__
 from git_cto.errors import CtoError, UsageError
 from git_cto.forge.address import GITHUB, Address, read_address
 from git_cto.render.workflow import WorkflowChoices, workflow_text
@@ -22,7 +22,6 @@ from git_cto.work.setting_up import default_remote
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
-_RELEASE = f"git-cto/git-cto@v{__version__}"
 _USES = re.compile(r"(\./[\w./-]*|[\w.-]+/[\w./-]+@[\w./-]+)", re.ASCII)
 _COMMIT = re.compile(r".*@[0-9a-f]{40}", re.ASCII)
 _WAIVER = "# zizmor: ignore[unpinned-uses] -- a tag; `git cto init --github --uses` takes a commit"
@@ -78,7 +77,7 @@ def address_of(workspace: Workspace) -> Address | None:
 
 def _checked(uses: str) -> str:
     if not _USES.fullmatch(uses):
-        raise UsageError(f"{uses!r} names no action.", f"--uses {_RELEASE}, or a commit in the place of the tag")
+        raise UsageError(f"{uses!r} names no action.", f"--uses {RELEASE}, or a commit in the place of the tag")
     return uses if _COMMIT.fullmatch(uses) or uses.startswith("./") else f"{uses} {_WAIVER}"
 
 
@@ -90,9 +89,9 @@ def _own(address: Address | None) -> str:
         told = json.loads(Distribution.from_name("git-cto").read_text("direct_url.json") or "{}")
         commit, url = told["vcs_info"]["commit_id"], told["url"]
     except (PackageNotFoundError, ValueError, LookupError, TypeError):
-        return f"{_RELEASE} {_WAIVER}"
+        return f"{RELEASE} {_WAIVER}"
     where = read_address(url) if isinstance(url, str) else None
     reachable = where is not None and where.host in {GITHUB, address.host if address else GITHUB}
     if where is None or not reachable or not _COMMIT.fullmatch(f"@{commit}"):
-        return f"{_RELEASE} {_WAIVER}"
+        return f"{RELEASE} {_WAIVER}"
     return f"{where.slug}@{commit} # v{__version__}"
