@@ -49,6 +49,17 @@ def test_order_holds_every_task_once_and_no_fault_means_that_dependencies_come_f
         assert all(place[other] < place[task.id] for task in ordered for other in task.depends_on)
 
 
+def test_a_circle_is_named_without_the_tasks_that_only_wait_for_it() -> None:
+    plan = a_plan(
+        a_task("before"),
+        a_task("a", depends_on=("before", "b")),
+        a_task("b", depends_on=("c",)),
+        a_task("c", depends_on=("a",)),
+        a_task("after", depends_on=("c",)),
+    )
+    assert plan_fault(plan) == "these tasks depend on each other in a circle: 'a', 'b', 'c'"
+
+
 @pytest.mark.parametrize("words", ["x\ny", "\x1b[31m", "é\u202e", "a" * 500, "\ud800"])
 def test_a_fault_is_one_printable_line_whatever_a_plan_says(words: str) -> None:
     faulty = [a_task(words), a_task(target=f"../{words}"), a_task(depends_on=(words,))]

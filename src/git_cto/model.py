@@ -1,8 +1,9 @@
 """The values that git-cto keeps and passes around, with the domain's names. Immutable, and free of input and output.
 
 Everything here is a frozen `msgspec.Struct`: as cheap to define as a tuple (start-up is part of the product) and
-strict to read (an unknown field, a wrong type, an unknown verdict is an error). What a *model* may answer is
-`answers`' business; how a record is written down is `ledger.records`'.
+strict to read (an unknown field, a wrong type, an unknown verdict is an error). Beside the plan stands what keeps one
+from being carried out, whoever reads it. What a *model* may answer is `answers`' business; how a record is written
+down is `ledger.records`'.
 """
 
 from __future__ import annotations
@@ -97,26 +98,20 @@ def plan_fault(plan: Plan) -> str:
         unknown = [other for other in task.depends_on if other not in ids]
         if unknown:
             return f"task {task.id} depends on tasks that are not in the plan: {_quoted(unknown)}"
-    stuck = _in_circles(plan)
-    return f"these tasks depend on each other in a circle: {_quoted(stuck)}" if stuck else ""
+    circle = _circle(plan)
+    return f"these tasks depend on each other in a circle: {_quoted(circle)}" if circle else ""
 
 
-def _in_circles(plan: Plan) -> list[str]:
-    """The tasks that could never begin, in the plan's order. Takes each dependency once, however deep they go."""
-    waits_for = {task.id: set(task.depends_on) for task in plan.tasks}
-    waiting: dict[str, list[str]] = {}
-    for task, others in waits_for.items():
-        for other in others:
-            waiting.setdefault(other, []).append(task)
-    ready = [task for task, others in waits_for.items() if not others]
-    while ready:
-        done = ready.pop()
-        del waits_for[done]
-        for task in waiting.get(done, ()):
-            waits_for[task].discard(done)
-            if not waits_for[task]:
-                ready.append(task)
-    return list(waits_for)
+def _circle(plan: Plan) -> list[str]:
+    """Tasks of which each waits for the next and the last for the first, if there are any."""
+    from graphlib import CycleError, TopologicalSorter  # noqa: PLC0415 -- start-up: most that is read is no plan
+
+    try:
+        TopologicalSorter({task.id: task.depends_on for task in plan.tasks}).prepare()
+    except CycleError as error:
+        first, *others = error.args[1]  # from each to one that waits for it, and at the end the first once more
+        return [first, *reversed(others[:-1])]
+    return []
 
 
 def task_fault(task: Task) -> str:
