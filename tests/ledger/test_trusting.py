@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from git_cto.errors import ToolError
 from git_cto.ledger.records import encode
-from git_cto.ledger.signers import read_signers
+from git_cto.ledger.signers import Allowed, Signers, read_signers
 from git_cto.ledger.sshsig import NAMESPACE, fingerprint
-from git_cto.ledger.trusting import pre_authentication, trusted
+from git_cto.ledger.trusting import first_checks, pre_authentication, trusted
 from git_cto.model import Record, Signature, Signer
+from git_cto.repo.ssh_keygen import Memory, check_all
 from tests.gate.values import a_verdict
 from tests.keys import AT, Key, new_key, revocation_list
 from tests.ledger.test_records import ABOUT, BODIES
@@ -311,3 +312,50 @@ def test_lists_of_signers_may_be_long(folder: Path, ada: Key) -> None:
         f"user{number}@example.org {OURS} {ada.public[:-6]}AAAA{number % 10}{number // 10 % 10}" for number in range(50)
     ]
     assert judged(signed(signature(ada)), *(f"{one}\n" for one in others), ada.line()).trusted
+
+
+def test_what_was_checked_once_is_not_checked_again(
+    ada: Key, ben: Key, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record = signed(signature(ada), replace(signature(ben), sig=signature(ben, encode(ABOUT, a_verdict(round=9))).sig))
+    other = signed(signature(ada, encode(ABOUT, a_verdict(round=2))), record=encode(ABOUT, a_verdict(round=2)))
+    signers, memory = read_signers((ada.line() + ben.line()).encode(), None), Memory()
+    assert trusted([record], signers, AT, os.environ, memory=memory)[0].trusted
+    monkeypatch.setenv("PATH", str(tmp_path))  # where there is no ssh-keygen
+    again = trusted([record], signers, AT, os.environ, memory=memory)[0]
+    assert [one.principal for one in again.signers] == ["ada@example.org"]
+    for asked, at in ((other, AT), (record, AT.replace("2026", "2027"))):
+        with pytest.raises(ToolError):
+            trusted([asked], signers, at, os.environ, memory=memory)
+    memory.forget()
+    with pytest.raises(ToolError):
+        trusted([record], signers, AT, os.environ, memory=memory)
+
+
+def test_a_line_with_times_is_looked_up_anew_for_each_time(ada: Key) -> None:
+    """Who signs is what ssh-keygen says of that time, whatever it said of another one."""
+    line = ada.line(f'{OURS},valid-after="20260101",valid-before="20270101"')
+    signers, memory = read_signers(line.encode(), None), Memory()
+    record = signed(signature(ada))
+    for at, counts in (("20260601000000", True), ("20280601000000", False), ("20250601000000", False)):
+        check = first_checks([record], replace(signers, by_key=without_times(signers)), "20260601000000")[0]
+        check = replace(check, allowed=signers.allowed[0].line, at=at)
+        assert check_all([check], os.environ, memory)[0].good is counts
+
+
+def without_times(signers: Signers) -> dict[bytes, tuple[Allowed, ...]]:
+    """The same lines as if they were valid at any time."""
+    return {key: tuple(replace(one, after="", before="") for one in lines) for key, lines in signers.by_key.items()}
+
+
+def test_what_did_not_come_to_an_end_is_asked_again(ada: Key, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stuck = tmp_path / "ssh-keygen"
+    stuck.write_text("#!/bin/sh\nkill -9 $$\n")
+    stuck.chmod(0o755)
+    signers, memory = read_signers(ada.line().encode(), None), Memory()
+    checks = first_checks([signed(signature(ada))], signers, AT)
+    with monkeypatch.context() as broken:
+        broken.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        found = check_all(checks, os.environ, memory)
+        assert [(one.good, one.settled) for one in found] == [(False, False)]
+    assert [one.good for one in check_all(checks, os.environ, memory)] == [True]

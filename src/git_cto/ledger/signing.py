@@ -180,8 +180,8 @@ def _signed(key: SigningKey, message: bytes, environ: Mapping[str, str]) -> Sign
     except ValueError as error:
         raise SigningError(f"{key.program} made no signature: {error}.", "git config gpg.ssh.program") from error
     who = f'me namespaces="{NAMESPACE}" {key_words(said.public_key)}'
-    check = Check(who, "me", NAMESPACE, armoured(blob), message)
-    if said.namespace != NAMESPACE.encode() or not check_all([check], _ANY_TIME, environ)[0].good:
+    check = Check(_ANY_TIME, who, "me", NAMESPACE, armoured(blob), message)
+    if said.namespace != NAMESPACE.encode() or not check_all([check], environ)[0].good:
         # ssh-keygen may have taken the data for a passphrase, an agent may be broken: what is kept has to be good.
         raise SigningError(f"The signature made with {key.shown} does not fit what was to be signed.", "git cto doctor")
     return Signed(Signature(sig=blob, keyid=fingerprint(said.public_key)), said.public_key)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from git_cto.ledger.signers import Signers
     from git_cto.model import Record, Signature
-    from git_cto.repo.ssh_keygen import Checked
+    from git_cto.repo.ssh_keygen import Checked, Memory
 
 MOST_CHECKS = 64  # signatures that ssh-keygen is asked about for one set of records
 
@@ -41,9 +41,10 @@ class _Candidate(Struct, frozen=True):
     line: Allowed
     signature: Signature
 
-    def check(self, revoked: bytes | None) -> Check:
+    def check(self, revoked: bytes | None, at: str) -> Check:
         """What ssh-keygen is asked; put together only then, since there may be many that nobody gets to."""
         return Check(
+            at=at,
             allowed=self.line.line,
             principal=self.line.principals[0],
             namespace=NAMESPACE,
@@ -86,18 +87,36 @@ class Weighed(Struct, frozen=True):
 
 
 def trusted(
-    records: Sequence[Record], signers: Signers, at: str, environ: Mapping[str, str], *, most: int = MOST_CHECKS
+    records: Sequence[Record],
+    signers: Signers,
+    at: str,
+    environ: Mapping[str, str],
+    *,
+    most: int = MOST_CHECKS,
+    memory: Memory | None = None,
 ) -> list[Record]:
     """The same records with their signers, as of `at` (YYYYMMDDHHMMSS, UTC), and why there are none where there are.
 
     Those that matter most stand first: beyond `most` checks nothing is trusted any more, and where a refusal is among
-    what was not checked, nothing at all.
+    what was not checked, nothing at all. What is in the `memory` is not checked again.
     """
-    return [one.record for one in weighed(records, signers, at, environ, most=most)]
+    return [one.record for one in weighed(records, signers, at, environ, most=most, memory=memory)]
+
+
+def first_checks(records: Sequence[Record], signers: Signers, at: str) -> list[Check]:
+    """What `trusted` would ask ssh-keygen first, for whoever has many records and wants it asked all at once."""
+    queues = [queue for record in records for queue in _candidates(record, signers, at, [])]
+    return [queue[0].check(signers.revoked, at) for queue in queues[:MOST_CHECKS]]
 
 
 def weighed(
-    records: Sequence[Record], signers: Signers, at: str, environ: Mapping[str, str], *, most: int = MOST_CHECKS
+    records: Sequence[Record],
+    signers: Signers,
+    at: str,
+    environ: Mapping[str, str],
+    *,
+    most: int = MOST_CHECKS,
+    memory: Memory | None = None,
 ) -> list[Weighed]:
     """As `trusted`, with the reason as a word that programs can go by."""
     doubts: dict[str, list[_Doubt]] = {record.id: [] for record in records}
@@ -115,7 +134,7 @@ def weighed(
             break
         left -= len(asked)
         again = []
-        checked = check_all([queue[0].check(signers.revoked) for queue in asked], at, environ)
+        checked = check_all([queue[0].check(signers.revoked, at) for queue in asked], environ, memory)
         for queue, one in zip(asked, checked, strict=True):
             first, rest = queue[0], queue[1:]
             if one.good:

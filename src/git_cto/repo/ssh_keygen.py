@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -27,6 +28,7 @@ PROGRAM = "ssh-keygen"
 SECONDS = 30.0  # for one signature, and for all that are checked together
 _STOPPED = -1000  # the exit code of what took too long
 _AT_ONCE = 8
+_LINES_KEPT = 1000
 # What an agent, a security key or a smart card is found by. Keys of other services have no business there.
 _PASSED_TO_SIGN = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "SSH_AGENT_PID"),
@@ -58,15 +60,22 @@ class Ran(Struct, frozen=True):
 class Check(Struct, frozen=True):
     """A signature (armoured) to be checked: over `message`, by `principal`, whom the one line `allowed` allows.
 
-    `revoked` is what `ssh-keygen -r` takes: public keys, or a key revocation list.
+    `at` is the time as of which (YYYYMMDDHHMMSS, UTC); `revoked` is what `ssh-keygen -r` takes: public keys, or a key
+    revocation list.
     """
 
+    at: str
     allowed: str
     principal: str
     namespace: str
     signature: bytes
     message: bytes
     revoked: bytes | None = None
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The line and, where it says times, the time: whom it names depends on nothing else."""
+        return self.allowed, self.at if "valid-" in self.allowed else ""
 
     def files(self) -> dict[str, bytes]:
         """What ssh-keygen reads, by name."""
@@ -151,31 +160,52 @@ def public_key_file(text: str, environ: Mapping[str, str]) -> Iterator[KeyFile]:
 # ---- checking ------------------------------------------------------------------------------------------------------
 
 
-def check_all(checks: Sequence[Check], at: str, environ: Mapping[str, str]) -> list[Checked]:
-    """Checks signatures as of `at` (YYYYMMDDHHMMSS, UTC), several at once.
+class Memory:
+    """What ssh-keygen said, so that it is not asked again. What did not come to an end is not remembered."""
+
+    def __init__(self) -> None:
+        self.checked: dict[Check, Checked] = {}
+        self.named: dict[tuple[str, str], Ran] = {}
+
+    def forget(self) -> None:
+        """Forgets the signatures, which nobody asks about twice, and the lines where they are many."""
+        self.checked.clear()
+        if len(self.named) > _LINES_KEPT:
+            self.named.clear()
+
+
+def check_all(checks: Sequence[Check], environ: Mapping[str, str], memory: Memory | None = None) -> list[Checked]:
+    """Checks signatures, several at once. With a `memory`, only those that are not in there, and they are then.
 
     Two questions have to be answered alike: whom the line of allowed signers names for the signature's key at that
     time (asked once for each line), and whether the signature by that principal is good.
     """
-    if not checks:
-        return []
+    memory = memory or Memory()
+    new = [check for check in dict.fromkeys(checks) if check not in memory.checked]
+    found = dict(zip(new, _asked(new, environ, memory) if new else (), strict=True))
+    memory.checked.update((check, checked) for check, checked in found.items() if checked.settled)
+    return [found.get(check) or memory.checked[check] for check in checks]
+
+
+def _asked(checks: Sequence[Check], environ: Mapping[str, str], memory: Memory) -> list[Checked]:
     quiet = _quiet(environ, _PASSED_TO_CHECK)
     with _folder(environ) as folder:
-        asked: dict[str, _Call] = {}
+        naming: dict[tuple[str, str], _Call] = {}
         verifying = []
         for number, check in enumerate(checks):
             files = {name: _written(folder, f"{name}-{number}", data) for name, data in check.files().items()}
-            about = ["-O", f"verify-time={at}", "-s", files["sig"], "-f", files["allowed"]]
-            asked.setdefault(
-                check.allowed, _Call([PROGRAM, "-Y", "find-principals", *about], os.devnull, quiet, folder)
-            )
+            about = ["-O", f"verify-time={check.at}", "-s", files["sig"], "-f", files["allowed"]]
+            if check.named not in memory.named:
+                argv = [PROGRAM, "-Y", "find-principals", *about]
+                naming.setdefault(check.named, _Call(argv, os.devnull, quiet, folder))
             revoked = ["-r", files["revoked"]] if "revoked" in files else []
             who = ["-n", check.namespace, "-I", check.principal, *revoked]
             verifying.append(_Call([PROGRAM, "-Y", "verify", *about, *who], files["message"], quiet, folder))
-        ran = _run([*asked.values(), *verifying])
-    found = dict(zip(asked, ran[: len(asked)], strict=True))
-    verified = ran[len(asked) :]
-    return [_judged(check, found[check.allowed], one) for check, one in zip(checks, verified, strict=True)]
+        ran = _run([*naming.values(), *verifying])
+    named = {**memory.named, **dict(zip(naming, ran[: len(naming)], strict=True))}
+    memory.named.update((line, one) for line, one in named.items() if one.code >= 0)
+    verified = ran[len(naming) :]
+    return [_judged(check, named[check.named], one) for check, one in zip(checks, verified, strict=True)]
 
 
 def _judged(check: Check, found: Ran, verified: Ran) -> Checked:
@@ -214,19 +244,25 @@ def _run(calls: Sequence[_Call]) -> list[Ran]:
     """Runs several processes, a few at once, and returns how each ended."""
     deadline = time.monotonic() + SECONDS
     ended: list[Ran] = []
-    for first in range(0, len(calls), _AT_ONCE):
-        with contextlib.ExitStack() as stack:
-            running = [stack.enter_context(_running(call)) for call in calls[first : first + _AT_ONCE]]
-            ended += [_ended(process, deadline) for process in running]
+    running: deque[subprocess.Popen[bytes]] = deque()
+    try:
+        for call in calls:
+            if len(running) == _AT_ONCE:
+                ended.append(_ended(running.popleft(), deadline))
+            running.append(_started(call))
+        while running:
+            ended.append(_ended(running.popleft(), deadline))
+    finally:
+        for process in running:
+            _stop(process)
     return ended
 
 
-@contextlib.contextmanager
-def _running(call: _Call) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a session of its own, so that it has no terminal; it is gone at the end of the block."""
+def _started(call: _Call) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, so that it has no terminal."""
     try:
         with open(call.stdin, "rb") as stdin:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 call.argv,
                 cwd=call.cwd,
                 env=call.environ,
@@ -238,16 +274,27 @@ def _running(call: _Call) -> Iterator[subprocess.Popen[bytes]]:
             )
     except OSError as error:
         raise _unusable(call.argv[0], error) from error
+
+
+def _ended(process: subprocess.Popen[bytes], deadline: float) -> Ran:
+    """How it ended, at the latest then; it is gone afterwards."""
     try:
-        yield process
+        out, err = process.communicate(timeout=max(0.01, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return Ran(_STOPPED, b"", "")
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(OSError):  # its children too, which may hold the pipes
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe:
-                pipe.close()
+        _stop(process)
+    return Ran(process.returncode, out, err.decode("utf-8", "replace"))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(OSError):  # its children too, which may hold the pipes
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
 
 
 def _unusable(program: str, error: OSError) -> ToolError:
@@ -255,14 +302,6 @@ def _unusable(program: str, error: OSError) -> ToolError:
         why = "is not installed" if isinstance(error, FileNotFoundError) else f"cannot be run: {error.strerror}"
         return ToolError(f"ssh-keygen {why}.", "install OpenSSH 8.9 or newer", code="ssh_keygen_missing")
     return ToolError(f"{program} cannot be run: {error.strerror}.", "git config gpg.ssh.program", code="no_program")
-
-
-def _ended(process: subprocess.Popen[bytes], deadline: float) -> Ran:
-    try:
-        out, err = process.communicate(timeout=max(0.01, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return Ran(_STOPPED, b"", "")
-    return Ran(process.returncode, out, err.decode("utf-8", "replace"))
 
 
 def _quiet(environ: Mapping[str, str], passed: Sequence[str] | None = None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -21,19 +22,23 @@ from git_cto.gate.decision import Facts, decide
 from git_cto.gate.policy import POLICY_PATH, Policy
 from git_cto.gate.rounds import in_order
 from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Signers, read_signers
-from git_cto.ledger.trusting import trusted
+from git_cto.ledger.trusting import first_checks, trusted
 from git_cto.model import OverrideRecord, PlanRecord, Target, VerdictRecord
 from git_cto.redaction import printable
 from git_cto.repo.authors import Authorship, authorship
 from git_cto.repo.landings import Landing, Row, landings
+from git_cto.repo.ssh_keygen import Memory, check_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from git_cto.model import Change, Record
+    from git_cto.repo.ssh_keygen import Check
     from git_cto.work.workspace import Workspace
 
 LONGEST_ROW = 64  # commits that a rebased branch is looked for in
+_AHEAD = 64  # landings that are looked up together
+_CHECKED_AHEAD = 256  # signatures that are checked for them before the first one is judged
 _KEPT = 64  # policies and lists of signers that are kept; a history changes them seldom
 
 _NO_POLICY = "It landed on no policy that can be read."
@@ -97,11 +102,13 @@ class Audit:
         self._known = frozenset(workspace.ledger.objects())
         self._revoked = workspace.bytes_at(target.commit, REVOKED_PATH)
         self._rules: dict[str, _Rules] = {}
+        self._records: dict[str, list[Record]] = {}
+        self._memory = Memory()
 
     def run(self, tip: str, without: Sequence[str]) -> Iterator[Audited]:
         """Everything that landed, the newest first, in memory that does not grow with it."""
         waiting: list[_Waiting] = []
-        for landing in landings(self._workspace.lens, tip, without):
+        for landing in self._looked_up(landings(self._workspace.lens, tip, without)):
             alone = self._alone(landing)
             if alone is not None:
                 yield from (one.given_up() for one in waiting)
@@ -146,18 +153,15 @@ class Audit:
             rules = self._rules_at(change.base)
         except PolicyError as error:
             return Audited(landings=landed, how="unapproved", reason=f"{_NO_POLICY} {error.message}")
-        found = workspace.ledger.find(change=change.id, objects=workspace.objects)
-        runs = {one.body.run for one in found if isinstance(one.body, VerdictRecord)} - {""}
-        of_runs = (workspace.ledger.find(series=f"run/{run}", objects=workspace.objects) for run in sorted(runs))
-        plans = [one for records in of_runs for one in records if isinstance(one.body, PlanRecord)]
-        records: Sequence[Record] = [*found, *plans]
+        records: Sequence[Record] = self._about(change.id)
         if rules.policy.gate.trust == "signed":
-            records = trusted(in_order(records), rules.signers, self._moment(landed), workspace.environ)
+            moment = self._moment(landed)
+            records = trusted(records, rules.signers, moment, workspace.environ, memory=self._memory)
         gate = rules.policy.gate
         matters = gate.executor_is_not_reviewer or (
             gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in records)
         )
-        wrote = self._wrote(landed, change, found) if matters else Authorship(frozenset(), (), ())
+        wrote = self._wrote(landed, change, records) if matters else Authorship(frozenset(), (), ())
         facts = Facts(
             replace(self._target, commit=change.base),
             authors=wrote.addresses,
@@ -169,6 +173,39 @@ class Audit:
         if decision.allowed and decision.by is not None:
             how = "overridden" if isinstance(decision.by.body, OverrideRecord) else "approved"
         return Audited(landings=landed, how=how, reason=" ".join(decision.reasons), by=decision.by)
+
+    def _looked_up(self, landed: Iterator[Landing]) -> Iterator[Landing]:
+        """The same, some at a time, for which ssh-keygen was asked all at once what it would be asked one by one."""
+        while some := list(islice(landed, _AHEAD)):
+            self._records.clear()
+            self._memory.forget()
+            checks = [check for one in some if one.onto and one.files for check in self._checks(one)]
+            check_all(checks[:_CHECKED_AHEAD], self._workspace.environ, self._memory)
+            yield from some
+
+    def _checks(self, landing: Landing) -> list[Check]:
+        """What will be asked of ssh-keygen where this landing was approved as it is."""
+        change = Row(landing).change(self._format)
+        if change.id not in self._known:
+            return []
+        try:
+            rules = self._rules_at(change.base)
+        except PolicyError:
+            return []  # which is told where it is judged
+        if rules.policy.gate.trust != "signed":
+            return []
+        return first_checks(self._about(change.id), rules.signers, self._moment((landing,)))
+
+    def _about(self, change: str) -> list[Record]:
+        """The records about a change and the plans that it was judged by, in the order in which they are checked."""
+        if change not in self._records:
+            workspace = self._workspace
+            found = workspace.ledger.find(change=change, objects=workspace.objects)
+            runs = {one.body.run for one in found if isinstance(one.body, VerdictRecord)} - {""}
+            of_runs = (workspace.ledger.find(series=f"run/{run}", objects=workspace.objects) for run in sorted(runs))
+            plans = [one for records in of_runs for one in records if isinstance(one.body, PlanRecord)]
+            self._records[change] = in_order([*found, *plans])
+        return self._records[change]
 
     def _moment(self, landed: tuple[Landing, ...]) -> str:
         """When it landed, as signatures are checked: never before what it landed on, and never in the future.
