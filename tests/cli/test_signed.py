@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from git_cto.ledger.records import encode, seal
-from git_cto.ledger.trusting import pre_authentication
+from git_cto.ledger.sshsig import fingerprint
+from git_cto.ledger.trusting import MOST_CHECKS, pre_authentication
 from git_cto.model import Signature, Subject, Suspicion, TaskResult
 from git_cto.work.workspace import Workspace
 from tests.cli.scenes import LEDGER, THREE, TWO, records, run_of
@@ -693,7 +695,87 @@ def test_the_log_says_who_signed_and_what_nobody_could_verify(team: Team) -> Non
     shown = team.world.cto("show").out
     assert "\nunsigned\n" in shown
     everything = team.world.cto("log", "--all").out
-    assert everything.count("[signed, not verified]") == 2
+    assert everything.count("[signed, not checked]") == 2
+
+
+def test_a_log_of_everything_checks_signatures_where_it_is_asked_to(team: Team) -> None:
+    """Each against the list of its own target, as the gate would."""
+    team.approved(team.ben, team.cleo)
+    team.let_in(team.eve)
+    team.refused()
+    said = team.world.cto("log", "--all", "--show-signature").out
+    refused, overridden, approved = re.split(r"^[0-9a-f]{7}  ", said, flags=re.MULTILINE)[1:]
+    assert refused.split("\n")[1].strip() == "unsigned"
+    why = f"signed, not verified: the key {fingerprint(team.eve.blob)} is not in .cto/allowed_signers"
+    assert why in " ".join(overridden.split())
+    by = [f"signed by {key.principal} with {fingerprint(key.blob)}" for key in (team.ben, team.cleo)]
+    assert " ".join(approved.splitlines()[1:]).split() == " ".join(by).split()
+    assert team.world.cto("log", "--show-signature").out == said
+    listed = team.world.cto("log", "--all", "--show-signature", "--json").json["records"]
+    assert [one["signers"] for one in listed] == [[], [], [team.ben.principal, team.cleo.principal]]
+    assert listed[2]["keys"] == [fingerprint(team.ben.blob), fingerprint(team.cleo.blob)]
+    assert ["SHA256:" in one["doubt"] for one in listed] == [False, True, False]
+    unchecked = team.world.cto("log", "--all", "--json").json["records"]
+    assert [(one["signers"], one["doubt"]) for one in unchecked] == [([], "")] * 3
+
+
+def test_each_record_of_a_log_is_checked_by_the_list_of_its_own_target(team: Team) -> None:
+    world = team.world
+    world.git("branch", "release", "main")
+    team.approved(team.ben)
+    team.approved(team.ben, target="refs/heads/release")
+    team.approved(team.ben, target="refs/heads/gone")
+    world.git("switch", "--quiet", "release")
+    world.write(".cto/allowed_signers", team.cleo.line())
+    world.commit("Only Cleo signs here")
+    world.git("switch", "--quiet", "topic")
+    for argv in (["--all"], []):
+        text = " ".join(world.cto("log", "--show-signature", *argv).out.split())
+        assert text.count("signed by ben@example.org with") == 1
+        assert text.count(f"not verified: the key {fingerprint(team.ben.blob)} is not in") == 1
+        assert "not verified: it is not known here who may sign for refs/heads/gone" in text
+
+
+def test_a_plan_does_not_choose_whose_list_says_who_signed_it(team: Team, tmp_path: Path) -> None:
+    """Eve pushes a plan for her own remote's main, where she lists her key as Ben's."""
+    world = team.world
+    fork = tmp_path / "fork"
+    world.git("clone", "--quiet", str(world.path), str(fork))
+    identity = ["-c", "user.name=Eve", "-c", "user.email=eve@example.org"]
+    world.git("-C", str(fork), "switch", "--quiet", "main")
+    (fork / ".cto/allowed_signers").write_text(team.eve.line(principals=team.ben.principal))
+    world.git("-C", str(fork), *identity, "commit", "--quiet", "-a", "-m", "I am Ben")
+    world.git("remote", "add", "fork", str(fork))
+    world.git("fetch", "--quiet", "fork", "main")
+    world.git("update-ref", "refs/remotes/origin/main", "main")
+    plan = a_plan_record(run="a-run-3f2a1c", series="run/a-run-3f2a1c", base="fork/main", start=world.head)
+    team.put(team.eve, body=lambda _: plan)
+    for argv in (["show", "a-run-3f2a1c"], ["log", "--all", "--show-signature"]):
+        text = " ".join(world.cto(*argv).out.split())
+        assert "signed, not verified: the key" in text, text
+        assert "ben@" not in text
+
+
+def test_a_log_checks_more_signatures_than_are_checked_at_once(team: Team) -> None:
+    """No record stands in the way of another: those before and after one with too many are checked."""
+    team.approved(team.ben, time="2026-01-01T00:00:00.000Z")
+    flooded = team.refused(time="2026-01-02T00:00:00.000Z")
+    forged = [Signature(sig=team.ci.sign(b"%d" % number), keyid="") for number in range(MOST_CHECKS + 1)]
+    for at in range(0, len(forged), 11):
+        team.again(flooded, *forged[at : at + 11])
+    team.approved(team.cleo, time="2026-01-03T00:00:00.000Z")
+    listed = team.world.cto("log", "--all", "--show-signature", "--json").json["records"]
+    assert [one["signers"] for one in listed] == [["cleo@example.org"], [], ["ben@example.org"]]
+
+
+def test_without_ssh_keygen_the_log_says_why_nothing_is_verified(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.approved(team.ben)
+    (tmp_path / "git").symlink_to("/usr/bin/git")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = team.world.cto("log", "--all", "--show-signature")
+    assert (said.code, said.out.splitlines()[1].strip()) == (0, "signed, not verified: ssh-keygen is not installed")
 
 
 def test_show_says_why_a_signature_does_not_count(team: Team) -> None:
@@ -709,7 +791,7 @@ def test_show_says_why_a_signature_does_not_count(team: Team) -> None:
 def test_on_ones_own_machine_a_signed_record_counts_and_is_called_so(team: Team) -> None:
     team.signers(team.allowed, "")
     team.approved(team.eve)
-    assert "signed, not verified: trusted as a record of this machine" in " ".join(team.open().split())
+    assert "signed, not checked: trusted as a record of this machine" in " ".join(team.open().split())
     assert "unsigned: trusted" in " ".join((team.let_in(), team.open())[1].split())
 
 

@@ -224,6 +224,33 @@ def test_the_log() -> None:
     ]
 
 
+def test_a_log_with_signatures_says_below_each_record_who_signed_it() -> None:
+    signature = Signature(keyid="", sig=b"x")
+    by_two = replace(told(a_verdict(time=at(0))), signers=(CI, replace(CI, principal="ben")), signatures=(signature,))
+    bad = replace(told(an_override(time=at(0))), signatures=(signature,), doubt="the key of ben was revoked")
+    unseen = replace(told(a_plan_record(a_plan(), time=at(0))), signatures=(signature,))
+    listed = [by_two, bad, unseen, told(a_continue(time=at(0)))]
+    text = checked(lambda style: log_text(listed, at(1), style, signatures=True))
+    assert text.split("\n") == [
+        "aaaaaaa  approve    round 1 It says 2.  1 minute ago",
+        f"         signed by {CI.principal} with {CI.key}",
+        f"         signed by ben with {CI.key}",
+        "aaaaaaa  override   Ada: It is urgent.  1 minute ago",
+        "         signed, not verified: the key of ben was revoked",
+        "aaaaaaa  plan       say-2-3f2a1c Say 2  1 minute ago",
+        "         signed, not checked",
+        "aaaaaaa  continue   Ada: Go on.  1 minute ago",
+        "         unsigned",
+    ]
+    brief = log_text(listed, at(1), plain).split("\n")
+    assert [line.partition("[")[2].partition("]")[0] for line in brief] == [
+        f"signed by {CI.principal}, ben",
+        "signed, not verified",
+        "signed, not checked",
+        "",
+    ]
+
+
 def test_a_log_line_is_cut_before_its_time() -> None:
     text = checked(lambda style: log_text([told(a_verdict(review=a_review(summary="日本語 " * 30)))], at(3), style))
     assert text.endswith("…  3 minutes ago")
@@ -455,6 +482,7 @@ def test_a_narrow_terminal_is_wide_enough_for_all_of_it(narrow: int, said: str) 
         lambda style: verdict_text(signed, style),
         lambda style: gate_text("closed", [said, said], said, style),
         lambda style: log_text(entries, at(70), style),
+        lambda style: log_text(entries, at(70), style, signatures=True),
         lambda _: next_line(said, (said.partition(" ")[0][:10], said)),
         lambda _: review_head(1, 2, 3, 4, said, 1, 5),
         lambda _: graph_text([("t1", "active", said, ("t0",))], {"t1": said}),

@@ -12,20 +12,28 @@ from git_cto.errors import ExitCode
 @click.argument("rev", required=False)
 @click.option("--base", metavar="TARGET", help="The branch that the change is meant for.")
 @click.option("--all", "everything", is_flag=True, help="Every record of the ledger.")
-def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool) -> int:
-    """Show the records about REV (default: HEAD): its own, its change's and its series', the newest first."""
+@click.option("--show-signature", is_flag=True, help="Check every signature: who signed, or why it does not count.")
+def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool, show_signature: bool) -> int:
+    """Show the records about REV (default: HEAD): its own, its change's and its series', the newest first.
+
+    Signatures are checked against the lists of signers that the target of each record has today. --all alone checks
+    none, since there may be many.
+    """
     from git_cto.render.terminal import log_text, next_line
     from git_cto.work.history import about, all_records
     from git_cto.work.workspace import now
 
     with shell.workspace() as workspace:
-        records = all_records(workspace) if everything else about(workspace, rev=rev, base=base)
+        if everything:
+            records = all_records(workspace, signatures=show_signature)
+        else:
+            records = about(workspace, rev=rev, base=base)
     if shell.json:
         from git_cto.work.documents.records import log_document
 
         shell.document(log_document(records))
     if records:
-        shell.say(log_text(records, now(), shell.style))
+        shell.say(log_text(records, now(), shell.style, signatures=show_signature))
     else:
         shell.say(
             "No records.\n" + next_line("git cto log --all", "git cto sync, if they are elsewhere", "git cto review")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.render.lines import wrapped
 from git_cto.render.terminal import plan_text, verdict_text
-from git_cto.render.words import series_words, signed_words
+from git_cto.render.words import series_words, signature_words
 
 if TYPE_CHECKING:
     from git_cto.model import Actor, Record
@@ -25,15 +25,8 @@ def record_text(record: Record, style: Style) -> str:
     else:
         text = wrapped(body.reason) + "\n" + wrapped(f"for {series_words(body.series)} into {body.target}", 0, 4)
     by = wrapped(f"{_by(body.actor)} · {body.time}", 0, 4)
-    return "\n".join([f"{text}\n\n{by}", *_signed(record), f"record {record.id}"])
-
-
-def _signed(record: Record) -> list[str]:
-    """Who signed it, with which key; or that nobody did, or why a signature does not count."""
-    if record.signers:
-        return [wrapped(f"signed by {one.principal} with {one.key}", 0, 4) for one in record.signers]
-    why = f": {record.doubt}" if record.signatures and record.doubt else ""
-    return [wrapped(signed_words(record) + why, 0, 4)]
+    signed = [wrapped(words, 0, 4) for words in signature_words(record)]
+    return "\n".join([f"{text}\n\n{by}", *signed, f"record {record.id}"])
 
 
 def _beyond(body: VerdictRecord) -> list[str]:

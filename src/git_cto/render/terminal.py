@@ -19,6 +19,7 @@ from git_cto.render.words import (
     elapsed,
     engine_words,
     series_words,
+    signature_words,
     signed_words,
     tokens_words,
 )
@@ -221,21 +222,25 @@ def gate_text(word: str, reasons: Sequence[str], extra: str, style: Style) -> st
     return "\n".join([text, *filter(None, (wrapped(other, 8) for other in (*others, extra)))])
 
 
-def log_text(records: Iterable[Record], now: str, style: Style) -> str:
-    """Records, one line each, the newest first."""
-    return "\n".join(_log_line(record, now, style) for record in records)
+def log_text(records: Iterable[Record], now: str, style: Style, *, signatures: bool = False) -> str:
+    """Records, one line each, the newest first; with `signatures` each is followed by who signed it."""
+    lines: list[str] = []
+    for record in records:
+        lines.append(_log_line(record, now, style, signed=not signatures))
+        lines += [wrapped(words, 9, 11) for words in signature_words(record)] if signatures else []
+    return "\n".join(lines)
 
 
-def _log_line(record: Record, now: str, style: Style) -> str:
+def _log_line(record: Record, now: str, style: Style, *, signed: bool) -> str:
     body = record.body
     when = ago(body.time, now)
     what, colour, about = _log_words(body)
     start = f"{record.subject.head[:7]}  "
-    signed = f"  [{cut(printable(signed_words(record)), 40)}]" if record.signatures else ""
+    by = f"  [{cut(printable(signed_words(record)), 40)}]" if record.signatures and signed else ""
     room = page() - len(start) - len(when) - 2
-    signed = signed if room - width(signed) > _SHORTEST else ""
-    line = cut(f"{what:<9}  {printable(about)}", room - width(signed))
-    return start + style(what, colour) + line.removeprefix(what) + signed + "  " + when
+    by = by if room - width(by) > _SHORTEST else ""
+    line = cut(f"{what:<9}  {printable(about)}", room - width(by))
+    return start + style(what, colour) + line.removeprefix(what) + by + "  " + when
 
 
 def _log_words(body: Predicate) -> tuple[str, str, str]:

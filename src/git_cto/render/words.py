@@ -44,12 +44,23 @@ def coverage_words(coverage: Coverage) -> str:
 
 
 def signed_words(record: Record) -> str:
-    """`signed by ada@example.org`, `unsigned`; or `signed, not verified` where nobody has found a signature good."""
+    """`signed by ada@example.org`, `unsigned`; or `signed, not verified` where nobody has found a signature good.
+
+    `signed, not checked` where nobody has looked.
+    """
     if record.signers:
         return "signed by " + ", ".join(one.principal for one in record.signers)
     if not record.signatures:
         return "unsigned"
-    return "signed" if record.own else "signed, not verified"
+    return "signed" if record.own else f"signed, not {'verified' if record.doubt else 'checked'}"
+
+
+def signature_words(record: Record) -> list[str]:
+    """Who signed it, with which key, one sentence each; or that nobody did, or why a signature does not count."""
+    if record.signers:
+        return [f"signed by {one.principal} with {one.key}" for one in record.signers]
+    why = f": {record.doubt}" if record.signatures and record.doubt else ""
+    return [signed_words(record) + why]
 
 
 def series_words(series: str) -> str:

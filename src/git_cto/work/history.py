@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from git_cto.errors import CtoError, ToolError, UsageError
 from git_cto.gate.rounds import in_order
 from git_cto.ledger.records import decode_all
+from git_cto.ledger.trusting import MOST_CHECKS
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.repo.resolve import resolve_head
 from git_cto.repo.runs import RUN_ID
 from git_cto.work.surveying import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from git_cto.model import Record, Target
+    from git_cto.model import Record, Signature, Target
     from git_cto.work.workspace import Workspace
 
 _ID = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
@@ -26,22 +28,60 @@ _ID = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
 def about(workspace: Workspace, *, rev: str | None, base: str | None) -> list[Record]:
     """The records about a commit, its change and its series, with who signed them; the newest first."""
     found = survey(workspace, head=rev, base=base, run=None)
-    return in_order(_looked_at(workspace, found.records, found.target))[::-1]
+    return in_order(with_signers(workspace, found.records, found.target))[::-1]
 
 
-def _looked_at(workspace: Workspace, records: Iterable[Record], target: Target) -> list[Record]:
-    """The records with their signers; as they are where none is signed, or nobody can tell whether one is good."""
+def all_records(workspace: Workspace, *, signatures: bool = False) -> list[Record]:
+    """Every readable record, the newest first; with who signed them only where `signatures` are to be checked."""
+    records = sorted(decode_all(workspace.ledger.lines()), key=lambda record: record.body.time, reverse=True)
+    return with_signers(workspace, records) if signatures else records
+
+
+def with_signers(workspace: Workspace, records: Iterable[Record], target: Target | None = None) -> list[Record]:
+    """The same records, with those of their signers whom the tip of their own target allows; else why there are none.
+
+    `target` is one of the targets, where it is known already. What nobody can check is shown as not verified.
+    """
     listed = list(records)
-    if any(record.signatures for record in listed):
-        with suppress(ToolError):  # no ssh-keygen: then they are shown as not verified
-            return list(workspace.trusting(listed, target))
-    return listed
+    seen: dict[tuple[str, tuple[Signature, ...]], Record] = {}
+    signed: dict[str, list[Record]] = {}
+    for record in listed:
+        if record.signatures:
+            signed.setdefault(record.body.target, []).append(record)
+    for ref, some in signed.items():
+        known = target if target and target.ref == ref else None
+        seen |= {(one.id, one.signatures): one for one in _checked(workspace, ref, some, known)}
+    return [seen.get((one.id, one.signatures), one) for one in listed]
 
 
-def all_records(workspace: Workspace) -> list[Record]:
-    """Every readable record, the newest first."""
-    records = decode_all(workspace.ledger.lines())
-    return sorted(records, key=lambda record: record.body.time, reverse=True)
+def _checked(workspace: Workspace, ref: str, records: list[Record], target: Target | None) -> Iterator[Record]:
+    """Records for one target. A plan says by which name it was meant, and is not asked: it would choose its signers."""
+    try:
+        target = target or workspace.target(ref)
+    except CtoError:
+        yield from _doubted(records, f"it is not known here who may sign for {ref}")
+        return
+    for few in _a_few_at_a_time(records):
+        try:
+            yield from workspace.trusting(few, target)
+        except ToolError as error:  # no ssh-keygen
+            yield from _doubted(few, error.message.rstrip("."))
+
+
+def _doubted(records: Iterable[Record], why: str) -> Iterator[Record]:
+    return (replace(one, signers=(), doubt=why) for one in records)
+
+
+def _a_few_at_a_time(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """So many that all of their signatures are checked, and none stands in the way of another's."""
+    few: list[Record] = []
+    for one in records:
+        if few and sum(len(other.signatures) for other in (*few, one)) > MOST_CHECKS:
+            yield few
+            few = []
+        few.append(one)
+    if few:
+        yield few
 
 
 def newest(workspace: Workspace, what: str | None, *, base: str | None) -> Record:
@@ -53,21 +93,12 @@ def newest(workspace: Workspace, what: str | None, *, base: str | None) -> Recor
             if isinstance(record.body, PlanRecord)
         ]
         if plans:
-            return _with_signers(workspace, plans[-1])
+            return with_signers(workspace, plans[-1:], workspace.target(base) if base else None)[0]
     records = about(workspace, rev=what, base=base)
     decisive = [record for record in records if isinstance(record.body, VerdictRecord | OverrideRecord)]
     if not records:
         raise UsageError(f"There is no record about {what or 'HEAD'}.", "git cto log --all")
     return (decisive or records)[0]
-
-
-def _with_signers(workspace: Workspace, plan: Record) -> Record:
-    """A plan with its signers, as far as its target is known here."""
-    body = plan.body
-    with suppress(CtoError):
-        target = workspace.target(body.base or body.target if isinstance(body, PlanRecord) else body.target)
-        return _looked_at(workspace, [plan], target)[0]
-    return plan
 
 
 def find_verdict(workspace: Workspace, *, rev: str | None, base: str | None, wanted: str | None) -> Record:

@@ -22,6 +22,7 @@ class RecordDocument(Struct, frozen=True, kw_only=True):
     subject: Subject
     body: dict[str, Any]
     signers: tuple[str, ...]  # whose signatures were found good and are allowed by the target
+    keys: tuple[str, ...]  # the fingerprints of the keys that they signed with, in the same order
     signatures: int
     doubt: str  # why none counts, where that was looked at
 
@@ -43,6 +44,7 @@ def log_document(records: list[Record]) -> LogDocument:
                 subject=record.subject,
                 body=msgspec.to_builtins(record.body),
                 signers=tuple(one.principal for one in record.signers),
+                keys=tuple(one.key for one in record.signers),
                 signatures=len(record.signatures),
                 doubt=record.doubt,
             )
