@@ -286,7 +286,9 @@ def test_a_forge_that_fails_while_it_is_asked_opens_nothing(stage: Stage, what: 
 def test_a_job_that_breaks_down_has_said_beforehand_that_nothing_is_allowed(stage: Stage) -> None:
     stage.opened()
     ran = stage.review(approving(), signing_key="x", RUNNER_TEMP="/nowhere/at/all")
-    assert (ran.code, ran.outputs, stage.checks()) == (3, {"allowed": "false"}, []), ran.log
+    assert (ran.code, ran.outputs["allowed"], stage.checks()) == (3, "false", ["failure"]), ran.log
+    assert "### ? Could not be reviewed" in stage.comment_text
+    assert ran.asked == 0
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ from git_cto.action.posting import Post
 from git_cto.action.review import review
 from git_cto.action.scene import Means, Scene, scene_of, still_there, working_environment
 from git_cto.action.slash import Command, may, obey, read_command
+from git_cto.action.surprise import place_of, traced, understood
 from git_cto.agents.process import termination_unwinds
-from git_cto.errors import CtoError, ExitCode, ToolError, UsageError
+from git_cto.errors import BugError, CtoError, ExitCode, ToolError, UsageError
 from git_cto.forge.event import MAX_PAYLOAD, parse_event
 from git_cto.forge.hub import Hub
 from git_cto.forge.runner import Runner
@@ -64,13 +65,15 @@ def run_job(environ: Mapping[str, str], log: TextIO) -> int:
             runner.mask(secret)
         with runner.quiet_log(), termination_unwinds():  # a job that is cancelled leaves nothing running
             ended = _handled(job, inputs, environ)
-    except CtoError as error:
-        ended = _stopped(error)
+    except Exception as error:  # noqa: BLE001 -- the boundary of a job: whatever is left closes, and is told
+        ended = _stopped(understood(error))
     runner.outputs({name: redacted(value, secrets) for name, value in ended.outputs.items()})
     runner.summary(redacted(ended.summary, secrets))
     for problem in ended.problems:
         hint = f" Next: {problem.hint}." if problem.hint else ""
-        runner.say("error", redacted(f"{problem.message}{hint}", secrets))
+        place = f" It was {found}." if (found := place_of(problem)) else ""
+        runner.say("error", redacted(f"{problem.message}{place}{hint}", secrets))
+        runner.trace(redacted(traced(problem, environ), secrets))
     return ended.code
 
 
@@ -88,9 +91,24 @@ def _handled(job: Job, inputs: Inputs, environ: Mapping[str, str]) -> Ended:
     if event.kind == "comment" and command is None and inputs.mode != "run":
         return _ignored("That comment is no command of git-cto.")
     hub = Hub(job.api, inputs.github_token, job.repository, graphql_url=job.graphql, pace=_pace(job))
-    with working_environment(job, inputs, environ, hub.me()) as variables:
-        means = Means(job=job, inputs=inputs, hub=hub, environ=variables)
-        return _done(means, event, command)
+    try:
+        with working_environment(job, inputs, environ, hub.me()) as variables:
+            means = Means(job=job, inputs=inputs, hub=hub, environ=variables)
+            return _done(means, event, command)
+    except CtoError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a check that stays as it was may be a success
+        return _broken_down(Means(job=job, inputs=inputs, hub=hub, environ=environ), event, error)
+
+
+def _broken_down(means: Means, event: Event, error: Exception) -> Ended:
+    """Says so wherever the event is waiting for an answer."""
+    if means.inputs.mode != "run" and event.kind == "merge_group":
+        return _answered(means, event, _no_group(understood(error)), understood(error))
+    if means.inputs.mode == "run" or event.kind != "pull_request":
+        raise error
+    post = Post(means=means, pull=means.hub.pull(event.number), secrets=secret_values(means.environ))
+    return _closed(post, error, comment=means.inputs.mode == "review")
 
 
 def _done(means: Means, event: Event, command: Command | None) -> Ended:
@@ -147,21 +165,26 @@ def judge_pull(means: Means, number: int, work: Work, *, comment: bool) -> Ended
             post.pull = scene.pull
             outcome = _judged(scene, post, work)
             state = post.everything(outcome, scene.workspace.lens, comment=comment)
-    except CtoError as error:
-        if error.code == "overtaken":  # nothing that it came to is posted: the next job's word counts
-            outcome = failed(error, "overtaken")
-            return _told(outcome, post.state_of(outcome), post)
-        outcome = failed(error)
-        state = post.everything(outcome, None, comment=comment)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it closes
+        return _closed(post, error, comment=comment)
     return _told(outcome, state, post)
+
+
+def _closed(post: Post, error: Exception, *, comment: bool) -> Ended:
+    """What stood in the way, posted and told: nothing is open."""
+    if isinstance(error, CtoError) and error.code == "overtaken":
+        outcome = failed(error, "overtaken")  # nothing that it came to is posted: the next job's word counts
+        return _told(outcome, post.state_of(outcome), post)
+    outcome = post.failed(error)
+    return _told(outcome, post.everything(outcome, None, comment=comment), post)
 
 
 def _judged(scene: Scene, post: Post, work: Work) -> Outcome:
     """What comes out, as long as the pull request is still what it was: else nothing of it is posted."""
     try:
         outcome = work(scene, post)
-    except CtoError as error:
-        outcome = failed(error)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it closes
+        outcome = post.failed(error)
     if not still_there(scene):
         raise ToolError(_OVERTAKEN, "the run for its newest commit decides", code="overtaken")
     return outcome
@@ -213,11 +236,18 @@ def _ignored(why: str) -> Ended:
 def _group(means: Means, event: Event) -> Ended:
     """The answer to a merge queue, on the group's head. A queue that gets none waits for ever."""
     try:
-        group = judge_group(means, event)
-        code = ExitCode.OK if group.allowed else ExitCode.NOT_APPROVED
-    except CtoError as error:
-        group = Group(allowed=False, reasons=((0, error.message), (0, error.hint)))
-        code = ExitCode(error.exit_code)
+        return _answered(means, event, judge_group(means, event))
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it closes
+        known = understood(error)
+        return _answered(means, event, _no_group(known), known)
+
+
+def _no_group(error: CtoError) -> Group:
+    return Group(allowed=False, reasons=((0, error.message), (0, error.hint)))
+
+
+def _answered(means: Means, event: Event, group: Group, failure: CtoError | None = None) -> Ended:
+    code = ExitCode(failure.exit_code) if failure else ExitCode.OK if group.allowed else ExitCode.NOT_APPROVED
     secrets = secret_values(means.environ)
     reasons = [(number, redacted(one, secrets)) for number, one in group.reasons if one]
     title = f"✓ Approved: {', '.join(f'#{one}' for one in group.members)}" if group.allowed else "✗ Closed"
@@ -231,10 +261,10 @@ def _group(means: Means, event: Event) -> Ended:
         conclusion="success" if group.allowed else "failure",
         details_url=means.job.run_page,
     )
-    problems: tuple[CtoError, ...] = ()
+    problems: tuple[CtoError, ...] = (failure,) if isinstance(failure, BugError) else ()
     try:
         means.hub.check_run(event.head_sha, report)
     except ToolError as error:
-        problems, code = (error,), code or ExitCode.INCONCLUSIVE
+        problems, code = (*problems, error), code or ExitCode.INCONCLUSIVE
     outputs = {"allowed": "false" if code else "true", "summary": " ".join(one for _, one in reasons), "tokens": "0"}
     return Ended(code=int(code), outputs=outputs, summary="\n".join(lines) + "\n", problems=problems)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from git_cto.action.outcome import pull_state
-from git_cto.errors import ToolError
+from git_cto.action.outcome import failed, pull_state
+from git_cto.action.surprise import understood
+from git_cto.errors import BugError, ToolError
 from git_cto.forge.values import Annotation, CheckReport, LineComment
 from git_cto.model import VerdictRecord
 from git_cto.redaction import redact_answer, redacted
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from git_cto.action.outcome import Outcome
     from git_cto.action.scene import Means
+    from git_cto.errors import CtoError
     from git_cto.forge.values import Comment, Pull, Thread
     from git_cto.model import Finding, Record
     from git_cto.render.comment import PullState
@@ -51,8 +53,15 @@ class Post:
     means: Means
     pull: Pull
     secrets: tuple[str, ...]
-    problems: list[ToolError] = field(default_factory=list)
+    problems: list[CtoError] = field(default_factory=list)
     _comment: Comment | None = None
+
+    def failed(self, error: Exception) -> Outcome:
+        """What comes out where something stood in the way. The log has what nobody expected, as it has problems."""
+        known = understood(error)
+        if isinstance(known, BugError):
+            self.problems.append(known)
+        return failed(known)
 
     def state_of(self, outcome: Outcome) -> PullState:
         """What is said of an outcome, without secrets."""
@@ -60,7 +69,7 @@ class Post:
 
     def underway(self, outcome: Outcome) -> None:
         """Has our comment say how it stands while it is being judged, if there is one. That is only a courtesy."""
-        with suppress(ToolError):
+        with suppress(Exception):
             self.comment(self.state_of(outcome), new=False)
 
     def everything(self, outcome: Outcome, lens: Lens | None, *, comment: bool = True) -> PullState:
@@ -71,14 +80,18 @@ class Post:
             state = replace(state, inline=self._tried(lambda: self._findings(outcome, state, lens), nowhere))
         self._tried(lambda: self.comment(state, new=comment), None)
         self._tried(lambda: self._label(wanted=outcome.asks_human), None)
+        known = len(self.problems)
         self._tried(lambda: self._check(outcome, state), None)
+        if any(isinstance(one, BugError) or one.code == "forge_invalid" for one in self.problems[known:]):
+            closed = failed(self.problems[known])  # in few words of ours: a check that stays as it was may be a success
+            self._tried(lambda: self._check(closed, self.state_of(closed)), None)
         return state
 
     def _tried(self, post: Callable[[], T], otherwise: T) -> T:
         try:
             return post()
-        except ToolError as error:
-            self.problems.append(error)
+        except Exception as error:  # noqa: BLE001 -- the rest is posted all the same; what went wrong is told
+            self.problems.append(understood(error))
             return otherwise
 
     def _plain(self, text: str) -> str:

@@ -66,6 +66,12 @@ class Runner:
         else:
             self._write(text)
 
+    def trace(self, text: str) -> None:
+        """Lines for whoever looks for a mistake of ours; no line of them is taken for a command."""
+        if text:
+            with self.quiet_log():
+                self._write(printable(text, lines=True))
+
     @contextmanager
     def quiet_log(self) -> Iterator[None]:
         """While it lasts, no line that reaches the log is taken for a command (`::stop-commands::`)."""
