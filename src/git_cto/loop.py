@@ -25,7 +25,7 @@ from git_cto.work.by_hand import wait_for_results
 from git_cto.work.composing import compose
 from git_cto.work.costs import taken_so_far
 from git_cto.work.deciding import go_on
-from git_cto.work.progress import AtWork, Event, Progress, read_state
+from git_cto.work.progress import STATE, Event, Progress
 from git_cto.work.reviewing import review
 from git_cto.work.runs import Run, load_run
 from git_cto.work.surveying import survey
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from git_cto.work.verdicts import Reviewed
     from git_cto.work.workspace import Workspace
 
-
-STATE = "state.json"  # beside the worktrees: what `git cto status` shows of a loop at work
 _GRACE = 3.0  # seconds between TERM and KILL for what agents left running
 
 Cause = Literal["approved", "aborted", "rounds", "unchanged", "nothing", "conflict", "budget", "meddled"]
@@ -93,6 +91,7 @@ class Ended:
 def loop(workspace: Workspace, run_id: str, means: Means) -> Ended:
     """Goes round until it ends. Raises `CtoError` where a tool fails; it can be called again then."""
     with _alone(workspace, run_id):
+        means.progress.by_hand = means.by_hand
         _take_up(workspace, run_id, means.progress)
         again, resumed = "", True  # what a human says to tasks that came to nothing
         while True:
@@ -260,11 +259,3 @@ def abandon(workspace: Workspace, run: Run) -> dict[str, str]:
         workspace.git.run("update-ref", "--no-deref", "-m", "git cto abandon", "--stdin", data=os.fsencode(commands))
         names = (display_path(os.fsencode(ref.removeprefix("refs/heads/"))) for ref in found)
         return dict(zip(names, found.values(), strict=True))
-
-
-def at_work(workspace: Workspace, run_id: str) -> AtWork | None:
-    """What another process is doing on a run right now; None where none is."""
-    if not worktrees.busy(workspace.git, run_id):
-        return None
-    state = read_state(worktrees.home(workspace.git, run_id) / STATE)
-    return state or AtWork(pid=0, tokens=0, cost=0.0, active=frozenset(), doing={})

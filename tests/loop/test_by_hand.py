@@ -29,6 +29,8 @@ def test_a_run_waits_until_the_tasks_were_finished_elsewhere(loop: Loop) -> None
     loop.review = refusing("t2")
     process = manual(loop, "Write the files")
     until(lambda: loop.runs)
+    until(lambda: "waits for you" in loop.cto("status").out)
+    assert loop.cto("tasks", "--json").json["next"] == "git cto start t1"
     by_hand(loop, "t1", "t1 first")
     assert f"git cto status {loop.id}   the loop goes on by itself" in by_hand(loop, "t2", "t2 first").out
     until(lambda: len(loop.prompts()) == 2)  # which is the first review: nobody else asks

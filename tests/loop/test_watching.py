@@ -216,6 +216,24 @@ def test_abandon_refuses_while_a_loop_is_at_work_or_a_branch_is_checked_out(loop
     assert loop.cto("abandon", run).code == 0
 
 
+def test_a_loop_at_work_keeps_its_tasks_to_itself(loop: Loop) -> None:
+    """It stops at a branch of the run that is checked out somewhere, and would do the task once more."""
+    loop.does('touch "$HOME/$CTO_TASK"; until [ -e "$HOME/go" ]; do sleep 0.01; done\n' + WORK)
+    process = loop.started("Write the files", "--jobs", "1")
+    until((loop.home / "t1").exists)
+    for task in ("t1", "t2"):
+        said = loop.cto("start", task, "--json")
+        assert (said.code, said.json["error"]["code"]) == (2, "busy"), said.text
+        assert said.json["error"]["hint"].startswith(f"git cto status {loop.id}, or stop the loop")
+    assert loop.git("branch", "--show-current") == "main"
+    assert loop.git("branch", "--list", f"cto/{loop.id}/t2") == ""
+    assert loop.cto("tasks", "--json").json["next"] == f"git cto status {loop.id}"
+    (loop.home / "go").touch()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert loop.cto("start", "t1").code == 0
+
+
 def test_the_live_view_has_a_row_for_each_task_and_is_gone_at_the_end(loop: Loop) -> None:
     """Within 80 columns, and without a control character of anybody else's."""
     loop.tasks(a_task("t1"), a_task("t2", depends_on=["t1"]))

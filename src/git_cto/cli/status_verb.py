@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def command(shell: Shell, *, run: str | None) -> int:
     """Show where RUN stands: the graph of its tasks, the last verdict, and what is being done right now."""
     from git_cto.cli.tasks_text import needs, next_steps
-    from git_cto.loop import at_work
     from git_cto.render.run import graph_text, needs_text, now_text, standing_text
     from git_cto.render.terminal import next_line
     from git_cto.work.costs import taken_so_far
     from git_cto.work.documents.runs import run_document
+    from git_cto.work.progress import at_work
     from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:
         found = load_run(workspace, choose_run(workspace, run, "git cto status"))
-        busy = at_work(workspace, found.id)
+        busy = at_work(workspace.git, found.id)
         taken = taken_so_far(workspace, found)
     doing: dict[str, str] = {}
     if busy:

@@ -17,13 +17,16 @@ def command(shell: Shell, *, run: str | None) -> int:
     """
     from git_cto.cli.tasks_text import hints, next_steps
     from git_cto.render.terminal import next_line, tasks_text
-    from git_cto.repo.worktrees import busy
     from git_cto.work.documents.tasks import tasks_document
+    from git_cto.work.progress import at_work
     from git_cto.work.runs import choose_run, load_run
 
     with shell.workspace() as workspace:
         found = load_run(workspace, choose_run(workspace, run, "git cto tasks"))
-        steps = next_steps(found, busy=busy(workspace.git, found.id))
+        loop = at_work(workspace.git, found.id)
+        steps = next_steps(found, busy=loop is not None)
+        if loop and not loop.by_hand:
+            steps = [(f"git cto status {found.id}", "a loop is at work on it")]
     shell.document(tasks_document(found, steps[0][0]))
     states = {view.task.id: view.state for view in found.tasks}
     shell.say(tasks_text(found.id, found.plan_record.plan, states, hints(found), found.target.name, shell.style))

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from git_cto.agents.base import Activity
+from git_cto.repo.worktrees import busy, home
 
 if TYPE_CHECKING:
     from git_cto.model import EngineUse
+    from git_cto.repo.git import Git
     from git_cto.work.doing import Result
 
 LEAST = 1e-4  # US dollars: what is less is nothing, and no budget that Claude Code would take
+STATE = "state.json"  # beside the worktrees: what `git cto status` shows of a loop at work
 _PER_SECOND = 20  # words of one task that are told within a second
 
 Kind = Literal[
@@ -67,6 +70,7 @@ class Progress:
     round: int = 1
     taken: list[Taken] = field(default_factory=list)
     state: Path | None = None
+    by_hand: bool = False  # a person does the tasks
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _now: dict[str, dict[str, object]] = field(default_factory=dict)
     _pace: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -141,7 +145,14 @@ class Progress:
         """The present state for another terminal; it is display only, so it may fail silently."""
         if self.state is None:
             return
-        document = {"pid": os.getpid(), "round": self.round, "tokens": self.tokens, "cost": self.cost, "now": self._now}
+        document = {
+            "pid": os.getpid(),
+            "by_hand": self.by_hand,
+            "round": self.round,
+            "tokens": self.tokens,
+            "cost": self.cost,
+            "now": self._now,
+        }
         with suppress(OSError):
             temporary = self.state.with_suffix(f".{os.getpid()}.tmp")
             temporary.write_text(json.dumps(document), encoding="utf-8")
@@ -153,13 +164,23 @@ class AtWork:
     """What a loop in another terminal is doing: its process, what it took so far, and what is being done.
 
     `active` are the tasks that are under way, `doing` says what is done for a task ("" stands for the whole run).
+    `by_hand` is whether it waits for a person to do the tasks, or nobody can tell whether it does.
     """
 
     pid: int
+    by_hand: bool
     tokens: int
     cost: float
     active: frozenset[str]
     doing: Mapping[str, str]
+
+
+def at_work(git: Git, run: str) -> AtWork | None:
+    """What another process is doing on a run right now; None where none is."""
+    if not busy(git, run):
+        return None
+    found = _read_state(home(git, run) / STATE)
+    return found or AtWork(pid=0, by_hand=True, tokens=0, cost=0.0, active=frozenset(), doing={})
 
 
 _UNDER_WAY = frozenset({"started", "doing"})
@@ -167,13 +188,14 @@ _UNDER_WAY = frozenset({"started", "doing"})
 _NOW = {"planned": "", "started": "starting", "ended": "", "merged": "", "reviewing": "reviewing · Codex {}"}
 
 
-def read_state(path: Path) -> AtWork | None:
+def _read_state(path: Path) -> AtWork | None:
     """The state that a loop left at `path`; None where there is none that can be read."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         now = {str(task): (str(one["kind"]), str(one["text"])) for task, one in said["now"].items()}
         return AtWork(
             pid=int(said["pid"]),
+            by_hand=bool(said["by_hand"]),
             tokens=int(said["tokens"]),
             cost=float(said["cost"]),
             active=frozenset(task for task, (kind, _) in now.items() if task and kind in _UNDER_WAY),
