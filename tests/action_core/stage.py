@@ -67,6 +67,7 @@ class Stage:
         self.world.git("remote", "add", "origin", str(self.hub))
         self.github = self._stack.enter_context(FakeGitHub(REPOSITORY))
         self.github.permit("ada", "write")
+        self.github.state.addresses["ada@example.org"] = "ada"
         self.git = self._stack.enter_context(GitServer(self.tmp / "served", token=TOKEN))
         return self
 
@@ -84,7 +85,14 @@ class Stage:
         self.world.git("push", "--quiet", "--force", "origin", f"{commit}:refs/pull/{number}/head")
         if number in self.github.state.pulls:
             self.github.state.pulls[number].head_sha = commit
+            self._list_commits(number)
         return commit
+
+    def _list_commits(self, number: int) -> None:
+        """Has the forge list the commits of a pull request."""
+        pull = self.github.state.pulls[number]
+        said = self.world.git("log", "--reverse", "--format=%H %ae %ce", pull.head_sha, "^main").splitlines()
+        pull.commits = [(sha, author, committer) for sha, author, committer in map(str.split, said)]
 
     def publish(self, branch: str = "main") -> None:
         """Pushes a branch of the repository itself."""
@@ -97,6 +105,7 @@ class Stage:
         self.world.commit("Say 2", app__py=text)
         commit = self.push(number=number)
         self.github.open_pull(number, commit, **{"base_sha": self.world.git("rev-parse", "main"), **told})
+        self._list_commits(number)
         return commit
 
     def pushed(self, text: str, *, number: int = 7) -> str:

@@ -209,6 +209,21 @@ def test_who_made_a_commit_of_it_is_no_other_human(stage: Stage) -> None:
     assert (stage.review(approving()).code, stage.checks()) == (1, ["action_required"])
 
 
+def test_who_made_a_commit_of_it_at_work_is_no_other_human(stage: Stage) -> None:
+    stage.signs()
+    stage.opened()
+    stage.github.state.addresses["grace@corp.example"] = "grace"
+    stage.world.git("config", "user.email", "grace@corp.example")
+    stage.world.write(".github/workflows/ci.yml", "on: push\n")
+    head = stage.pushed("def version():\n    return 2  # as said\n")
+    stage.github.permit("grace", "write")
+    stage.github.permit("linus", "write")
+    stage.github.review(7, "grace", "APPROVED", head)
+    assert (stage.review(approving()).code, stage.checks()) == (1, ["action_required"])
+    stage.github.review(7, "linus", "APPROVED", head)
+    assert stage.review().code == 0
+
+
 # ---- what fails
 
 

@@ -122,6 +122,60 @@ def test_nobody_overrides_the_gate_for_their_own_pull_request(stage: Stage) -> N
     assert typed(stage, "/cto override HEAD It is fine", "ada").code == 0
 
 
+def test_whose_a_commit_is_the_forge_knows_by_any_address(stage: Stage) -> None:
+    stage.signs()
+    stage.opened()
+    stage.github.permit("grace", "write")
+    stage.github.permit("linus", "write")
+    stage.github.state.addresses["grace@corp.example"] = "grace"
+    stage.world.git("config", "user.email", "Grace@corp.example")
+    stage.pushed(THREE)
+    ran = typed(stage, "/cto override HEAD It is fine", "grace")
+    assert (ran.code, stage.records(), stage.checks()) == (1, 0, ["failure"]), ran.log
+    assert "grace wrote this" in stage.comment_text
+    assert typed(stage, "/cto override HEAD It is fine", "linus").code == 0
+
+
+def test_whose_a_commit_is_has_to_be_known(stage: Stage) -> None:
+    stage.signs()
+    stage.opened()
+    stage.github.permit("grace", "write")
+    stage.world.git("config", "user.email", "somebody@corp.example")
+    head = stage.pushed(THREE)
+    ran = typed(stage, "/cto override HEAD It is fine", "grace")
+    assert (ran.code, stage.records(), stage.checks()) == (1, 0, ["failure"]), ran.log
+    assert f"does not know whose commit <code>{head[:7]}</code> is" in stage.comment_text
+    assert "Settings › Emails" in stage.comment_text
+    stage.github.state.addresses["somebody@corp.example"] = "mallory"
+    stage.world.git("config", "user.email", "bot[bot]@users.noreply.ghe.example")  # which says whose it is by itself
+    stage.pushed(TWO + "\n")
+    assert typed(stage, "/cto override HEAD It is fine", "grace").code == 0
+
+
+def test_whose_the_commits_are_that_the_forge_does_not_list_is_not_known(stage: Stage) -> None:
+    """It lists 250 of a pull request."""
+    stage.signs()
+    stage.opened(author="mallory", head_repository="mallory/app")
+    stage.github.permit("grace", "write")
+    listed = stage.github.state.pulls[7].commits
+    assert listed
+    stage.github.state.pulls[7].commits = [("0" * 40, "ada@example.org", "ada@example.org")]
+    assert typed(stage, "/cto override HEAD It is fine", "grace").code == 1
+    stage.github.state.pulls[7].commits = listed
+    stage.github.fail("GET", "/pulls/7/commits", 500, times=5)
+    ran = typed(stage, "/cto override HEAD It is fine", "grace")
+    assert (ran.code, stage.records(), stage.checks()) == (3, 0, ["failure"] * 2), ran.log
+    assert "Could not ask whose the commits of" in stage.comment_text
+    assert typed(stage, "/cto override HEAD It is fine", "grace").code == 0
+
+
+def test_nobody_is_asked_whose_commits_are_unless_somebody_overrides(stage: Stage) -> None:
+    stage.opened()
+    assert stage.review(refusing()).code == 1
+    assert typed(stage, "/cto status").code == 1
+    assert not stage.github.count("/pulls/7/commits")
+
+
 @pytest.mark.parametrize(
     "said, why",
     [

@@ -177,6 +177,23 @@ def get_pull(call: Call) -> Answer:
     return Answer(200, {**_shown_pull(call.state, pull), "merged": pull.merged})
 
 
+@route("GET", "/pulls/{pull}/commits", _PULLS_READ)
+def commits_of_pull(call: Call) -> Answer:
+    """At most 250 of them, whatever the page; the authors that GitHub knows by their addresses."""
+    pull, state = _pull(call), call.state
+    listed = pull.commits if pull.commits is not None else [(pull.head_sha, pull.author, pull.author)]
+    shown = [
+        {"sha": sha, "author": _account(state, author), "committer": _account(state, committer)}
+        for sha, author, committer in listed[:250]
+    ]
+    return _page(call, shown)
+
+
+def _account(state: State, address: str) -> Json:
+    login = state.account(address) if "@" in address else address
+    return user(login) if login else None
+
+
 @route("GET", "/commits/{sha}/pulls", _PULLS_READ)
 def pulls_of_commit(call: Call) -> Answer:
     state, sha = call.state, call.where["sha"]

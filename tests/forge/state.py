@@ -57,6 +57,7 @@ class PullState:
     retargeted: str = ""  # when it got its base, if that is not the first one
     labels: list[str] = field(default_factory=list)
     lines: dict[str, set[int]] | None = None  # of the diff, by path; None: any
+    commits: list[tuple[str, str, str]] | None = None  # id, addresses of author and committer; None: the author's one
 
 
 @dataclass
@@ -169,6 +170,7 @@ class State:
         self.repository = repository
         self.tokens: dict[str, Token] = {}
         self.people: dict[str, str] = {}  # login -> permission
+        self.addresses: dict[str, str] = {}  # e-mail address -> the login that has it among its own
         self.pulls: dict[int, PullState] = {}
         self.comments: dict[int, Said] = {}
         self.reviews: list[ReviewState] = []
@@ -184,6 +186,12 @@ class State:
 
     def next_id(self) -> int:
         return next(self._ids)
+
+    def account(self, address: str) -> str:
+        """The login that an address belongs to; "" where nobody has said that it is theirs."""
+        address = address.lower()
+        local, _, host = address.partition("@")
+        return local.rpartition("+")[2] if host == "users.noreply.github.com" else self.addresses.get(address, "")
 
     def latest_checks(self, head: str) -> list[Check]:
         """The newest run of each name and app, the newest first."""

@@ -89,6 +89,18 @@ def test_the_pull_requests_of_a_commit(github: FakeGitHub, hub: Hub) -> None:
     assert hub.pulls_of("e" * 40) == ()
 
 
+def test_whose_the_commits_of_a_pull_request_are(github: FakeGitHub, hub: Hub) -> None:
+    github.state.addresses["grace@corp.example"] = "grace"
+    nobody, noreply = "nobody@example.org", "7+dependabot[bot]@users.noreply.github.com"
+    made = [(f"{number:040x}", "grace@corp.example", nobody) for number in range(130)]
+    github.open_pull(8, HEAD, commits=[*made, (HEAD, noreply, "grace@corp.example")])
+    found = hub.commits(8)
+    assert [one.id for one in found] == [one for one, _, _ in made] + [HEAD]
+    assert (found[0].author, found[0].committer) == (User("grace"), None)
+    assert (found[-1].author, found[-1].committer) == (User("dependabot[bot]", "Bot"), User("grace"))
+    assert github.count("/pulls/8/commits") == 2
+
+
 def test_the_merge_queue_is_read_in_its_order(github: FakeGitHub, hub: Hub) -> None:
     assert hub.queue("refs/heads/main") == ()
     github.open_pull(8, "c" * 40)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto.action.outcome import Outcome, decided
 from git_cto.errors import ExitCode
 from git_cto.model import OverrideRecord
+from git_cto.repo.authors import authorship
 from git_cto.work.gating import decide_on
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from git_cto.work.surveying import Survey
 
 _MOST_ASKED = 10  # people whose permission is looked up
+_NOREPLY = "@users.noreply."  # in an address of the forge's own, which says whose it is
 
 
 def ask_gate(scene: Scene) -> Outcome:
@@ -61,6 +64,8 @@ def approvers(scene: Scene) -> tuple[str, ...]:
     hub, pull, authors = scene.means.hub, scene.pull, authors_of(scene)
     reviews = hub.approving_reviews(pull.number, pull.head_sha)
     others = [one for one in reviews if not one.author.bot and one.author.login.lower() not in authors]
+    makers = makers_of(scene).logins if others else frozenset()
+    others = [one for one in others if one.author.login.lower() not in makers]
     moved = hub.retargeted(pull.number) if others else ""  # the same head is another change for another branch
     here = [one.author for one in others if one.submitted > moved]
     return tuple(one.login for one in here[:_MOST_ASKED] if hub.permission(one.login) in {"admin", "write"})
@@ -69,13 +74,38 @@ def approvers(scene: Scene) -> tuple[str, ...]:
 def authors_of(scene: Scene) -> set[str]:
     """The logins, in lower case, of whoever opened the pull request or made its commits, as far as these tell.
 
-    A commit tells it where its address is the forge's own.
+    A commit tells it where its address is the forge's own. Whose the others are, the forge knows: `makers_of`.
     """
     change = scene.found.change
-    asked = ("log", "--format=%ae%n%ce", "--end-of-options", change.head, f"^{change.base}")
-    said = scene.workspace.lens.run(*asked).decode("utf-8", "replace").lower().split("\n")
-    names = (address.partition("@")[0] for address in said if "@users.noreply." in address)
+    said = authorship(scene.workspace.lens, change.base, change.head).addresses
+    names = (address.partition("@")[0] for address in said if _NOREPLY in address)
     return {scene.pull.author.login.lower(), *(name.rpartition("+")[2] for name in names)}
+
+
+class Makers(Struct, frozen=True):
+    """Who made a pull request: logins in lower case, and its commits that the forge knows nobody for."""
+
+    logins: frozenset[str]
+    unknown: tuple[str, ...]
+
+
+def makers_of(scene: Scene) -> Makers:
+    """Who made a pull request, also by what the forge knows of other addresses. Takes a request."""
+    change = scene.found.change
+    listed = {one.id: one for one in scene.means.hub.commits(scene.pull.number)}
+    known = [user for one in listed.values() for user in (one.author, one.committer) if user is not None]
+    asked = ("log", "-z", "--format=%H%x00%ae%x00%ce", "--end-of-options", change.head, f"^{change.base}")
+    said = scene.workspace.lens.run(*asked).decode("utf-8", "replace").lower().split("\0")
+    made = zip(*[iter(said)] * 3, strict=False)
+    return Makers(
+        logins=frozenset((*authors_of(scene), *(user.login.lower() for user in known))),
+        unknown=tuple(
+            commit
+            for commit, author, committer in made
+            if not (_NOREPLY in author or (commit in listed and listed[commit].author))
+            or not (_NOREPLY in committer or (commit in listed and listed[commit].committer))
+        ),
+    )
 
 
 def _commits_since(scene: Scene, outcome: Outcome) -> int | None:

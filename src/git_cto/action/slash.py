@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto import __version__
-from git_cto.action.gate import ask_gate, authors_of, gate
+from git_cto.action.gate import ask_gate, authors_of, gate, makers_of
 from git_cto.action.people import may_ask, may_write
 from git_cto.action.review import hand_on, review
 from git_cto.errors import UsageError
@@ -91,16 +91,31 @@ def _obeyed(scene: Scene, command: Command, before: Callable[[Outcome], None]) -
 
 def _override(scene: Scene, command: Command) -> Outcome:
     reason = checked_reason(scene.workspace, _about_this(scene, command), f"/cto override {_short(scene)} <reason>")
-    if scene.found.policy.gate.signer_is_not_author and command.who.login.lower() in authors_of(scene):
-        raise UsageError(
-            f"{command.who.login} wrote this, and nobody overrides the gate for what is their own.",
-            "ask somebody else with write access, or set [gate] signer_is_not_author = false on the target branch",
-            code="own_work",
-        )
+    if scene.found.policy.gate.signer_is_not_author:
+        _not_their_own(scene, command.who.login)
     record_override(scene.workspace, scene.found, reason=reason, actor=_actor(scene, command.who))
     now = scene.again()
     kept = hand_on(now)
     return replace(ask_gate(now), kept=kept)
+
+
+def _not_their_own(scene: Scene, login: str) -> None:
+    """Refuses whoever made the pull request or a commit of it; and where nobody knows who made one, whoever asks."""
+    policy = "set [gate] signer_is_not_author = false on the target branch"
+    theirs = login.lower() in authors_of(scene)
+    makers = None if theirs else makers_of(scene)
+    if makers is None or login.lower() in makers.logins:
+        why = f"{login} wrote this, and nobody overrides the gate for what is their own."
+        raise UsageError(why, f"ask somebody else with write access, or {policy}", code="own_work")
+    if makers.unknown:
+        one = makers.unknown[0][:7]
+        which = f"commit {one} is" if len(makers.unknown) == 1 else f"{len(makers.unknown):,} commits are ({one} ...)"
+        raise UsageError(
+            f"The forge does not know whose {which}, and nobody overrides the gate for what may be their own.",
+            "have its author add the commit's address to their account (Settings › Emails), decide on a machine of "
+            f"yours (git cto override --sign, git cto sync), or {policy}",
+            code="unknown_author",
+        )
 
 
 def _about_this(scene: Scene, command: Command) -> str:

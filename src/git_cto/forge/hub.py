@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         LineComment,
         Permission,
         Pull,
+        PullCommit,
         QueueEntry,
         Review,
         ReviewComment,
@@ -128,6 +129,12 @@ class Hub:
         """The pull requests that this commit belongs to."""
         asked = self._asked(f"ask which pull requests {commit[:7]} belongs to", _READ_PULLS)
         pages = self._line.pages(asked, self._path(f"/commits/{commit}/pulls"), list[wire.PullAnswer])
+        return tuple(answer.value() for page in pages for answer in page)
+
+    def commits(self, number: int) -> tuple[PullCommit, ...]:
+        """The commits of a pull request and whose they are. GitHub lists 250 at most, and does not say so."""
+        asked = self._asked(f"ask whose the commits of #{number} are", _READ_PULLS)
+        pages = self._line.pages(asked, self._path(f"/pulls/{number}/commits"), list[wire.CommitAnswer])
         return tuple(answer.value() for page in pages for answer in page)
 
     def queue(self, branch: str) -> tuple[QueueEntry, ...]:

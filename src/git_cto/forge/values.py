@@ -56,6 +56,14 @@ class Pull(Struct, frozen=True, kw_only=True):
     url: str = ""
 
 
+class PullCommit(Struct, frozen=True):
+    """A commit of a pull request, and whose its addresses are; None where no account has said that one is its own."""
+
+    id: str
+    author: User | None
+    committer: User | None
+
+
 class QueueEntry(Struct, frozen=True, kw_only=True):
     """A pull request in a merge queue: what it brings, and the commits between which the queue merges it."""
 

@@ -16,6 +16,7 @@ from git_cto.forge.values import (
     Comment,
     Permission,
     Pull,
+    PullCommit,
     Review,
     ReviewComment,
     Side,
@@ -108,6 +109,29 @@ class PullAnswer(Struct):
             labels=tuple(label.name for label in self.labels),
             url=self.html_url,
         )
+
+
+class _Maybe(Struct):
+    """`simple-user`, or `empty-object`."""
+
+    login: str = ""
+    type: str = "User"
+
+
+class CommitAnswer(Struct):
+    """`commit`, as far as it says who made it."""
+
+    sha: str
+    author: _Maybe | None = None
+    committer: _Maybe | None = None
+
+    def value(self) -> PullCommit:
+        """The commit."""
+        author, committer = (
+            User(one.login, one.type) if one is not None and one.login else None
+            for one in (self.author, self.committer)
+        )
+        return PullCommit(self.sha, author, committer)
 
 
 class PermissionAnswer(Struct):

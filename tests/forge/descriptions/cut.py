@@ -28,6 +28,7 @@ POST   /repos/{owner}/{repo}/pulls
 GET    /repos/{owner}/{repo}/pulls/{pull_number}
 PUT    /repos/{owner}/{repo}/pulls/{pull_number}/merge
 GET    /repos/{owner}/{repo}/pulls/{pull_number}/comments
+GET    /repos/{owner}/{repo}/pulls/{pull_number}/commits
 GET    /repos/{owner}/{repo}/pulls/{pull_number}/reviews
 POST   /repos/{owner}/{repo}/pulls/{pull_number}/reviews
 GET    /repos/{owner}/{repo}/commits/{commit_sha}/pulls
@@ -44,6 +45,11 @@ POST   /repos/{owner}/{repo}/check-runs
 GET    /repos/{owner}/{repo}/check-runs/{check_run_id}
 PATCH  /repos/{owner}/{repo}/check-runs/{check_run_id}
 GET    /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations
+GET    /repos/{owner}/{repo}/environments/{environment_name}
+GET    /repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies
+GET    /repos/{owner}/{repo}/environments/{environment_name}/secrets
+GET    /repos/{owner}/{repo}/actions/secrets
+GET    /repos/{owner}/{repo}/actions/organization-secrets
 """
 
 _PROSE = {"description", "summary", "externalDocs", "example", "examples"}
@@ -102,13 +108,15 @@ def _references(node: Json) -> set[str]:
 
 
 def _as_practised(node: Json) -> None:
-    """An enumeration that is nullable lets null pass, and headers of an answer are examples, no promises."""
+    """What is nullable lets null pass, also one of several; headers of an answer are examples, no promises."""
     if isinstance(node, list):
         for item in node:
             _as_practised(item)
     elif isinstance(node, dict):
         if node.get("nullable") is True and isinstance(node.get("enum"), list) and None not in node["enum"]:
             node["enum"] = [*node["enum"], None]
+        if node.get("nullable") is True and isinstance(node.get("oneOf"), list) and "type" not in node:
+            node["oneOf"] = [*node["oneOf"], {"type": "string", "nullable": True, "enum": [None]}]
         for response in (node.get("responses") or {}).values() if isinstance(node.get("responses"), dict) else ():
             response.pop("headers", None)
         for value in node.values():
