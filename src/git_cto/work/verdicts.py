@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_cto.errors import AbortedError, EscalatedError, UsageError, typed
+from git_cto.gate.decision import unsound
 from git_cto.gate.refusals import asked, asked_for, is_new, lifted_aborts
 from git_cto.gate.rounds import in_order
-from git_cto.gate.rule import Judged, judge, way_out
+from git_cto.gate.rule import way_out
 from git_cto.model import (
     CommandOutcome,
     Record,
@@ -87,22 +88,7 @@ def _still_holds(body: VerdictRecord, brief: Brief) -> bool:
         return True
     if asked_for(body).run != (brief.survey.run or ""):
         return False  # judged without this plan, or by another one
-    allowed = brief.survey.policy.review.allowed_models
-    return (allowed is None or body.engine.model in allowed) and _rule_again(body, brief).verdict == "approve"
-
-
-def _rule_again(body: VerdictRecord, brief: Brief) -> Judged:
-    policy = brief.survey.policy
-    return judge(
-        body.review,
-        plan=brief.plan,
-        prior=body.carried,
-        coverage=body.coverage,
-        commands=body.commands,
-        suspicions=body.suspicions,
-        policy=policy,
-        results=body.results,
-    )
+    return not unsound(brief.survey.change, body, brief.plan, brief.survey.policy)
 
 
 def _check_dispute(same: list[Record]) -> None:
