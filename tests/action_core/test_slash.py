@@ -221,6 +221,29 @@ def test_a_job_that_is_run_again_decides_nothing(stage: Stage, decision: str) ->
     assert "This job was run again" in stage.comment_text
 
 
+def test_an_override_of_a_draft_counts_once_it_is_ready(stage: Stage) -> None:
+    stage.signs()
+    stage.opened(draft=True)
+    stage.github.permit("grace", "write")
+    ran = typed(stage, "/cto override HEAD Seen", "grace")
+    assert (ran.code, ran.outputs["allowed"], stage.checks(), stage.records()) == (1, "false", ["failure"], 1), ran.log
+    assert "### … Waiting" in stage.comment_text
+    assert "grace lets exactly this change in. That is recorded" in stage.comment_text
+    assert typed(stage, "/cto review", "grace").asked == 0
+    stage.github.state.pulls[7].draft = False
+    ran = stage.review(action="ready_for_review")
+    assert (ran.code, ran.asked, stage.checks()[-1]) == (0, 0, "success"), ran.log
+
+
+def test_an_override_of_a_draft_takes_a_key_for_the_run_that_counts(stage: Stage) -> None:
+    stage.opened(draft=True)
+    stage.github.permit("grace", "write")
+    ran = typed(stage, "/cto override HEAD Seen", "grace")
+    assert (ran.code, stage.checks(), stage.records()) == (1, ["failure"], 0), ran.log
+    assert "There is no signing-key" in stage.comment_text
+    assert "git cto override --sign" in stage.comment_text
+
+
 def test_an_override_without_a_reason_is_none(stage: Stage) -> None:
     stage.opened()
     stage.github.permit("grace", "write")

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto import __version__
-from git_cto.action.gate import ask_gate, authors_of, gate, makers_of
+from git_cto.action.gate import authors_of, gate, makers_of
 from git_cto.action.people import may_ask, may_write
 from git_cto.action.review import hand_on, review
 from git_cto.errors import UsageError
@@ -33,6 +33,7 @@ Verb = Literal["review", "continue", "override", "status"]
 
 _COMMAND = re.compile(r"/cto[ \t]+(review|continue|override|status)(?![^\s])[ \t]*(.*)", re.DOTALL)
 _NAMED = re.compile(r"([0-9a-f]{7,64})(?!\S)\s*", re.ASCII | re.IGNORECASE)  # a commit, at the beginning of a reason
+_LATER = "{who} lets exactly this change in. That is recorded, and counts once this is ready for review."
 _NO_REASON = frozenset(("review", "status"))
 
 
@@ -93,10 +94,14 @@ def _override(scene: Scene, command: Command) -> Outcome:
     reason = checked_reason(scene.workspace, _about_this(scene, command), f"/cto override {_short(scene)} <reason>")
     if scene.found.policy.gate.signer_is_not_author:
         _not_their_own(scene, command.who.login)
+    if scene.pull.draft:
+        _sure_to_be_known_later(scene, command.verb)
     record_override(scene.workspace, scene.found, reason=reason, actor=_actor(scene, command.who))
     now = scene.again()
     kept = hand_on(now)
-    return replace(ask_gate(now), kept=kept)
+    outcome = gate(now)  # which waits for a draft, whoever lets it in
+    notes = (*outcome.notes, *((_LATER.format(who=command.who.login),) if scene.pull.draft else ()))
+    return replace(outcome, kept=kept, notes=notes)
 
 
 def _not_their_own(scene: Scene, login: str) -> None:
@@ -147,14 +152,19 @@ def _short(scene: Scene) -> str:
 def _go_on(scene: Scene, command: Command) -> Scene:
     _only_once(scene)
     reason = checked_reason(scene.workspace, command.reason, "/cto continue <reason>")
-    if not scene.means.inputs.signing_key:
-        raise UsageError(
-            "There is no signing-key, so the next run could not know who let this go on.",
-            "give the workflow a signing-key; or, on a machine of yours: git cto continue --sign --reason TEXT",
-            code="cannot_sign",
-        )
+    _sure_to_be_known_later(scene, command.verb)
     record_continue(scene.workspace, scene.found, reason=reason, actor=_actor(scene, command.who))
     return scene.again()
+
+
+def _sure_to_be_known_later(scene: Scene, verb: Verb) -> None:
+    """Refuses what is decided for later runs where they could not know who decided it."""
+    if not scene.means.inputs.signing_key:
+        raise UsageError(
+            "There is no signing-key, so the next run could not know who decided this.",
+            f"give the workflow a signing-key; or, on a machine of yours: git cto {verb} --sign --reason TEXT",
+            code="cannot_sign",
+        )
 
 
 def _actor(scene: Scene, who: User) -> Actor:

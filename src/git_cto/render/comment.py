@@ -133,7 +133,7 @@ _NEXT: dict[State, str] = {
     "stale": _ASK,
     "needs_human": "{asked}, but not the author: approve this commit in a review of your own, then `/cto status`.",
     "closed": _ASK,
-    "waiting": f"{_REVIEW} does not wait; it takes write access.",
+    "waiting": "Say that it is ready for review, and it is judged.",
     "reviewing": _CHANGES,
     "no_key": "Give the workflow a key (`openai-api-key`), or judge it on a machine of yours: "
     "`git cto review --sign`, then `git cto sync`.",
