@@ -11,7 +11,7 @@ from git_cto.action.outcome import Outcome, decided
 from git_cto.errors import ExitCode
 from git_cto.model import OverrideRecord
 from git_cto.repo.authors import authorship
-from git_cto.work.gating import decide_on
+from git_cto.work.gating import commits_since, decide_on
 
 if TYPE_CHECKING:
     from git_cto.action.scene import Scene
@@ -33,7 +33,8 @@ def ask_gate(scene: Scene) -> Outcome:
         if people:
             decision, agreed = decide_on(scene.workspace, found, agreed=people), None
     outcome = decided(found, decision, agreed)
-    return replace(outcome, commits_since=_commits_since(scene, outcome), notes=(*scene.notes, *outcome.notes))
+    since = commits_since(scene.workspace, found, outcome.verdict)
+    return replace(outcome, commits_since=since, notes=(*scene.notes, *outcome.notes))
 
 
 def _without_our_word(found: Survey) -> Survey:
@@ -106,12 +107,3 @@ def makers_of(scene: Scene) -> Makers:
             or not (_NOREPLY in committer or (commit in listed and listed[commit].committer))
         ),
     )
-
-
-def _commits_since(scene: Scene, outcome: Outcome) -> int | None:
-    """How many commits came after the verdict that is shown, where that is known and it is about something else."""
-    verdict = outcome.verdict
-    if verdict is None or verdict.subject.change == scene.found.change.id:
-        return None
-    done = scene.workspace.lens.attempt("rev-list", "--count", scene.pull.head_sha, f"^{verdict.subject.head}")
-    return int(done.stdout) if done.returncode == 0 else None

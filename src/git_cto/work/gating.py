@@ -17,6 +17,7 @@ from git_cto.repo.runs import results, runs
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
+    from git_cto.model import Record
     from git_cto.repo.authors import Authorship
     from git_cto.work.workspace import Workspace
 
@@ -59,7 +60,7 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
     facts = Facts(
         found.target,
         conflicting,
-        _commits_since(workspace, found),
+        commits_since(workspace, found, found.standing.latest),
         found.run or "",
         found.series.name,
         authors=wrote.addresses if wrote else frozenset(),
@@ -120,10 +121,9 @@ def _merging(found: Survey) -> str:
     return f"git switch {to} && git merge --no-ff {what}, or push it and open a pull request"
 
 
-def _commits_since(workspace: Workspace, found: Survey) -> int | None:
-    """How many commits came after the last judged head, where that is known; only asked when it makes a difference."""
-    latest = found.standing.latest
-    if latest is None or not isinstance(latest.body, VerdictRecord) or latest.subject.change == found.change.id:
+def commits_since(workspace: Workspace, found: Survey, verdict: Record | None) -> int | None:
+    """How many commits came after a verdict, where that is known and the verdict is about another change."""
+    if verdict is None or verdict.subject.change == found.change.id:
         return None
-    done = workspace.lens.attempt("rev-list", "--count", found.head.commit, f"^{latest.subject.head}")
+    done = workspace.lens.attempt("rev-list", "--count", found.change.head, f"^{verdict.subject.head}")
     return int(done.stdout) if done.returncode == 0 else None
