@@ -1,7 +1,8 @@
 """The one family of exceptions: what failed, what to type next, and the exit code that says so.
 
 Every error that a person may see is a `CtoError`. Third-party errors are translated into one at the door where
-they come in. Printing is left to the command line's boundary.
+they come in. How words of others stand in a message is said here too (`typed`, `some`). Printing is left to the
+command line's boundary.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import errno
 import shlex
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def typed(word: str) -> str:
@@ -17,6 +22,12 @@ def typed(word: str) -> str:
     Hints are there to be copied, and branches, paths and remotes may be called anything.
     """
     return shlex.quote(word)
+
+
+def some(words: Sequence[str], limit: int = 3) -> str:
+    """The first few of some words for a message, and how many more there are."""
+    more = len(words) - limit
+    return ", ".join(words[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
 class ExitCode(IntEnum):

@@ -17,7 +17,7 @@ from git_cto.cli.run_options import Options
 from git_cto.cli.run_talk import Outcome, asking, permission, told
 from git_cto.cli.shell import Shell, sign_option, text_argument, verb
 from git_cto.cli.watching import Watcher, watching
-from git_cto.errors import CtoError, StoppedByUserError, UsageError, disk_full
+from git_cto.errors import CtoError, StoppedByUserError, UsageError, disk_full, some
 from git_cto.loop import Means, loop
 from git_cto.repo import worktrees
 from git_cto.repo.change import submodules
@@ -169,8 +169,7 @@ class _Session:
     def _left_out(self, run: Run) -> tuple[str, ...]:
         """What somebody may expect in the worktrees of tasks, and is not there."""
         found = submodules(self.workspace.git, run.trunk or run.plan_record.start)
-        some = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-        return (f"submodules are empty in the worktrees of tasks and verification: {some}",) if found else ()
+        return (f"submodules are empty in the worktrees of tasks and verification: {some(found)}",) if found else ()
 
     def _asking(self, run_id: str) -> Callable[[str], str | None]:
         return asking(self.shell, self.options, self.watch, lambda: load_run(self.workspace, run_id))

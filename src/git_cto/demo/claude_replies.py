@@ -1,13 +1,14 @@
 """Scripted answers for the real Claude Code, in the form of Anthropic's Messages API; served by `ModelServer`.
 
-Claude Code asks again after each tool it was told to use, so a script answers by what it is asked: see `worker`.
+Claude Code asks again after each tool it was told to use, so a script answers by what it is asked
+(`prompt_of`), for which task and where (`task_of`, `folder_of`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -85,19 +86,3 @@ def folder_of(request: Request) -> str:
     system = json.dumps(request.body.get("system"))
     found = re.search(r"(?:[Ww]orking directory|cwd)[^/]{0,20}(/[^\\\"\n]+)", system)
     return found[1] if found else ""
-
-
-def worker(answer: Callable[[str, str, bool], Sequence[Use]], closing: str = "Done.") -> Callable[[Request], Reply]:
-    """A scripted engineer: `answer(task, folder, again)` names the tools to use; afterwards it says `closing`.
-
-    `again` is whether the task comes back with feedback or trouble.
-    """
-
-    def reply(request: Request) -> Reply:
-        said = prompt_of(request)
-        if "tool_result" in said:
-            return says(closing)
-        uses = answer(task_of(request), folder_of(request), "<<<FEEDBACK" in said or "<<<TROUBLE" in said)
-        return says("On it.", *uses) if uses else says(closing)
-
-    return reply

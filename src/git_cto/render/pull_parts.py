@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from git_cto.errors import some
 from git_cto.model import VerdictRecord
 from git_cto.render.fitting import Section
 from git_cto.render.markdown import code, commit_link, details, fenced, line_link, link, shortened, table, text
@@ -100,8 +101,7 @@ def findings_section(state: PullState) -> Section:
     here = [one for one in found if one.id not in state.inline]
     head = f"**{severities_words(found)}**"
     if inline:
-        head += " · on the lines of the diff: " + ", ".join(_where(one, state) for one in inline[:5])
-        head += f" and {len(inline) - 5} more" if len(inline) > 5 else ""
+        head += " · on the lines of the diff: " + some([_where(one, state) for one in inline], 5)
     lists = [
         "\n\n".join(filter(None, (head, "\n".join(_listed(one, state, limit) for one in here))))
         for limit in (1_500, 200, 0)

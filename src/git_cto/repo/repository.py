@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import git as gitpython
 
-from git_cto.errors import GitError, UsageError, typed
+from git_cto.errors import GitError, UsageError, some, typed
 from git_cto.repo.git import changed_paths, discover, filter_hint, git_error
 
 if TYPE_CHECKING:
@@ -311,9 +311,8 @@ def _translated(verb: str, said: str) -> GitError | UsageError:
     if "outside of your sparse-checkout definition" in said:
         lines = said.partition("updated in the index:")[2].strip().splitlines()
         paths = [line for line in lines if not line.startswith("hint:")]
-        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         return UsageError(
-            f"git does not add what lies outside of your sparse checkout: {', '.join(paths[:3])}{more}.",
+            f"git does not add what lies outside of your sparse checkout: {some(paths)}.",
             f"git add --sparse {typed(paths[0])}, or mv it elsewhere" if paths else "git sparse-checkout disable",
             code="sparse_checkout",
         )

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from git_cto.agents.base import OnActivity
 from git_cto.agents.executor import Work
-from git_cto.errors import CtoError, GitError
+from git_cto.errors import CtoError, GitError, some
 from git_cto.ledger.artifacts import Slot
 from git_cto.model import ResultOutcome, Task, TaskResult
 from git_cto.redaction import printable, redacted, secret_values, without_secrets
@@ -396,8 +396,7 @@ def _is_in(path: str, target: str) -> bool:
 
 
 def _some(words: Sequence[str], limit: int = 5) -> str:
-    more = len(words) - limit
-    return ", ".join(printable(word) for word in words[:limit]) + (f" and {more} more" if more > 0 else "")
+    return some([printable(word) for word in words], limit)
 
 
 def _clean(workspace: Workspace, said: str) -> str:

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_cto.errors import UsageError, typed
+from git_cto.errors import UsageError, some, typed
 from git_cto.model import TRUNK
 from git_cto.repo.change import conflicts
 from git_cto.repo.runs import run_and_task, task_ref, trunk_ref
@@ -54,7 +54,7 @@ def start(workspace: Workspace, repository: Repository, run: Run, task_id: str) 
     dirty = repository.changed_paths()
     if dirty and repository.branch() != ref:
         raise UsageError(
-            f"There is work that is not committed: {_some(dirty)}.", "git stash --include-untracked, or commit it"
+            f"There is work that is not committed: {some(dirty)}.", "git stash --include-untracked, or commit it"
         )
     tip = workspace.git.read_ref(ref)
     forward = tip is not None and tip != trunk and workspace.git.is_ancestor(tip, trunk)
@@ -110,7 +110,7 @@ def _refuse_busy(repository: Repository, ref: str) -> None:
     unmerged = repository.unmerged_paths()
     if unmerged:
         raise UsageError(
-            f"There are conflicts here that are not resolved: {_some(unmerged)}.",
+            f"There are conflicts here that are not resolved: {some(unmerged)}.",
             f"resolve them, then git add {' '.join(map(typed, unmerged[:3]))}",
             code="conflict",
         )
@@ -128,7 +128,7 @@ def _refuse_overwriting(repository: Repository, source: str, *destinations: str)
     if found:
         paths = list(dict.fromkeys(found))
         raise UsageError(
-            f"This would overwrite {_some(paths)}, which git ignores or does not track. Nothing has moved.",
+            f"This would overwrite {some(paths)}, which git ignores or does not track. Nothing has moved.",
             f"mv {typed(paths[0])} elsewhere",
             code="in_the_way",
         )
@@ -173,7 +173,7 @@ def _check_merges(workspace: Workspace, repository: Repository, run: Run, trunk:
     paths = conflicts(workspace.lens, trunk, commit)
     if paths:
         raise UsageError(
-            f"This would conflict with cto/{run.id}/{TRUNK} in {_some(list(paths))}. Nothing has moved.",
+            f"This would conflict with cto/{run.id}/{TRUNK} in {some(list(paths))}. Nothing has moved.",
             f"git add --all && git commit -m WIP; git merge cto/{run.id}/{TRUNK}, resolve it, git cto finish again",
             code="conflict",
         )
@@ -220,12 +220,7 @@ def _oddities(workspace: Workspace, repository: Repository, view: TaskView, trun
         return ("nothing was changed",)
     folder = task.target.rstrip("/") + "/"
     outside = [path for path in dict.fromkeys(touched) if path != task.target and not path.startswith(folder)]
-    notes = [f"also committed, outside of {task.target}: {_some(outside)}"] if outside else []
+    notes = [f"also committed, outside of {task.target}: {some(outside)}"] if outside else []
     if len(outside) == len(set(touched)):
         notes.insert(0, f"{task.target} was not changed")
     return tuple(notes)
-
-
-def _some(paths: list[str], limit: int = 3) -> str:
-    more = len(paths) - limit
-    return ", ".join(paths[:limit]) + (f" and {more} more" if more > 0 else "")
