@@ -281,11 +281,11 @@ class Notes:
 
 def _mended_by(ref: str) -> str:
     """What to type where a ref is broken. Loses nothing: the notes ref and its shadow have the same lines."""
+    name = typed(ref)  # a remote may be called anything
+    away = f'rm -f "$(git rev-parse --git-path {name})"'  # git itself removes no ref that it cannot read, since 2.46
     if ref not in {RECORDS_REF, SHADOW_REF}:
-        name = typed(ref)  # a remote may be called anything
-        return f"git symbolic-ref {name} {SHADOW_REF} && git update-ref --no-deref -d {name}"
-    other = SHADOW_REF if ref == RECORDS_REF else RECORDS_REF
-    return f"git symbolic-ref {ref} {other} && git update-ref --no-deref {ref} {other}, then git cto sync"
+        return away
+    return f"{away} && git update-ref {ref} {SHADOW_REF if ref == RECORDS_REF else RECORDS_REF}, then git cto sync"
 
 
 def _lines(tree: Tree, reader: Objects, object_id: str) -> list[bytes]:
