@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -143,9 +144,56 @@ def test_the_command_line_is_exactly_this(desk: Desk) -> None:
 
 
 def test_nothing_is_passed_that_nobody_chose_and_writing_is_never_allowed_beyond_the_worktree(desk: Desk) -> None:
-    argv = Claude(desk.environ()).argv(replace(desk.job, tools=("Edit", "Write(*)")), None)
-    assert argv[-1] == "--tools=Edit,Write"
-    assert not [word for word in argv if word.startswith("--allowedTools")]
+    for tools in (
+        ("Edit", "Write(*)"),
+        ("Edit Write",),
+        (" Edit", "  Write ", ""),
+        ("Edit,\tWrite",),
+        ("Edit (/*)", "Write"),
+    ):
+        argv = Claude(desk.environ()).argv(replace(desk.job, tools=tools), None)
+        assert argv[-1] == "--tools=Edit,Write"
+        assert not [word for word in argv if word.startswith("--allowedTools")]
+
+
+@pytest.mark.parametrize(
+    "tools, names, allowed",
+    [
+        (("Read", " Bash(git log *, x)", " Write"), "Read,Bash,Write", "Read,Bash(git log *, x)"),
+        (("Bash(git *),Write",), "Bash,Write", "Bash(git *)"),
+        (("Bash(echo", "x)", "NotebookEdit"), "Bash,NotebookEdit", "Bash(echo,x)"),
+        (("Bash($(a), Write, b)",), "Bash,Write,b)", "Bash($(a),b)"),  # its parentheses do not nest
+        (("Read", "Bash(never, Write"), "Read,Bash", "Read,Bash(never, Write"),
+        (("Bash(a)", "Bash(b)"), "Bash", "Bash(a),Bash(b)"),
+    ],
+)
+def test_a_list_of_tools_is_cut_where_claude_code_cuts_it(
+    desk: Desk, tools: tuple[str, ...], names: str, allowed: str
+) -> None:
+    """Else a Write that nobody saw would be allowed everywhere."""
+    argv = Claude(desk.environ()).argv(replace(desk.job, tools=tools), None)
+    assert [f"--tools={names}", f"--allowedTools={allowed}"] == [word for word in argv if "ools=" in word]
+
+
+def test_a_space_before_write_allows_nothing_outside_of_the_worktree(desk: Desk) -> None:
+    outside = desk.root / "outside.txt"
+    write = ("Write", {"file_path": str(outside), "content": "x"})
+    done = desk.do([model.says("", write), model.says("Done.")], tools=("Read", " Write", " Bash(git *)"))
+    assert not outside.exists()
+    assert done.result.denied
+
+
+def test_a_tool_that_it_does_not_have_is_named(desk: Desk) -> None:
+    """By itself it passes over it without a word."""
+    tools = ("Read", "Bsh(git *)", "Grepp", "Write", "mcp__x__y", "Bash(make *)", "Glob")
+    shown = desk.do([model.says("Done.")], tools=tools).shown
+    (note,) = {activity.note for activity in shown if activity.note}
+    assert note.endswith("has none called Bsh (did you mean Bash?) or Grepp (did you mean Grep?)")
+    assert re.match(r"of the allowed tools, Claude Code \d+\.\d+\.\d+ has", note)
+    for right in (("Read", "Bash(make *)", "mcp__a__b"), ("Agent", "Read"), ("KillShell", "BashOutput"), ("default",)):
+        done = desk.do([model.says("Done.")], tools=right)
+        assert done.shown, right
+        assert not [activity.note for activity in done.shown if activity.note], right
 
 
 def test_a_budget_of_nothing_is_the_smallest_there_is(desk: Desk) -> None:

@@ -45,6 +45,33 @@ def read(*lines: object) -> tuple[Session, list[str]]:
 
 
 @pytest.mark.parametrize(
+    "asked, offered, missing",
+    [
+        (("Read", "Bsh"), ["Read"], "Bsh"),
+        (("Read", "Made", "Up"), ["Read"], "Made or Up"),
+        (("Agent", "Bsh"), ["Task"], "Agent or Bsh"),  # one of them is listed as Task
+        (("Agent",), ["Task"], None),  # under another name
+        (("Read",), ["Bash", "Read"], None),
+        (("Read", "mcp__a__b", "b)", "*"), ["Read"], None),
+        (("default", "Bsh"), ["Read", "Bash"], None),
+        (("Bsh",), [], None),
+        (("Bsh",), None, None),
+        (("Bsh",), [1, {}], None),
+        (("Bsh",), "Read", None),
+        ((), ["Read", "Bash"], None),
+    ],
+)
+def test_tools_that_it_does_not_list_are_named_where_that_is_sure(
+    asked: tuple[str, ...], offered: object, missing: str | None
+) -> None:
+    seen = Session(asked=asked)
+    seen.read(json.dumps({"type": "system", "subtype": "init", "tools": offered}).encode())
+    said = seen.note.replace(" (did you mean Bash?)", "").partition(" has none called ")[2]
+    assert said == (missing or "")
+    assert bool(seen.note) == bool(missing)
+
+
+@pytest.mark.parametrize(
     "line",
     [
         b"",

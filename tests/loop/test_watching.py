@@ -131,8 +131,9 @@ def test_a_try_of_an_earlier_loop_is_counted_where_its_result_conflicts(loop: Lo
 
 def test_the_summary_fits_a_terminal_and_names_task_round_and_money(loop: Loop) -> None:
     loop.tasks(a_task("a-task-with-quite-a-long-name-1"), a_task("t2", depends_on=["a-task-with-quite-a-long-name-1"]))
-    said = loop.cto("run", "Write the files")
+    said = loop.cto("run", "Write the files", "--allowed-tools", "Read, Write, Bsh")
     assert said.code == 0, said.text
+    assert " ".join(said.err.split()).count("has none called Bsh (did you mean Bash?)") == 1
     assert [line for line in said.out.splitlines() if len(line) > 80] == []
     assert re.search(r"task +t2 +round 1 +[\d.]+k tokens +\$0\.0\d  claude ", said.out)
     assert "└ t2  t2.txt  done  after a-task" in said.out

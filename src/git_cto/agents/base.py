@@ -82,11 +82,12 @@ class Answer:
 class Activity:
     """One thing an engine was seen doing, for the live line.
 
-    `text` is untrusted and may hold control characters.
+    `text` is untrusted and may hold control characters. `note` is for the user to read, whatever else goes on.
     """
 
     text: str  # e.g. "thinking", "reading: cat app.py", "waiting 20 s: rate limit"
     tokens: int = 0  # so far, where the engine says
+    note: str = ""
 
 
 OnActivity = Callable[[Activity], None]

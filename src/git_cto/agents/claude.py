@@ -5,10 +5,11 @@ What it prints is read in `claude_events`; whether it did the task is not its to
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from git_cto.agents import process
 from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivity
 from git_cto.agents.claude_events import Session
-from git_cto.agents.executor import Job, Work
+from git_cto.agents.executor import DEFAULT_TOOLS, Job, Work
 from git_cto.agents.keeping import Printed
 from git_cto.redaction import secret_values
 
@@ -39,6 +40,8 @@ _PASSED_PREFIXES = (
     *("LC_", "XDG_", "ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_", "CLAUDE_CODE_SKIP_"),
     *("AWS_", "CLOUD_ML_", "GOOGLE_", "VERTEX_"),
 )
+_WRITING = frozenset({"Edit", "Write", "NotebookEdit"})
+_RULE = r"(?:\([^)]*(?:\)|\Z)|[^ ,(])+"  # Claude Code cuts its lists at commas and spaces outside of parentheses
 _QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # else each worktree leaves a folder in the user's home
@@ -78,8 +81,9 @@ class Claude:
 
     def argv(self, job: Job, guidance: Path | None) -> list[str]:
         """The exact command line. No secret is in it; the prompt goes in on stdin."""
-        # Edit and Write are allowed by acceptEdits alone, which ends at the worktree; in --allowedTools they do not.
-        allowed = [tool for tool in job.tools if tool.partition("(")[0] not in {"Edit", "Write"}]
+        tools = _rules(job.tools)
+        # Files are written by acceptEdits alone, which ends at the worktree; in --allowedTools these do not.
+        allowed = [tool for tool in tools if _name(tool) not in _WRITING]
         options = {
             "--model": job.model,
             "--fallback-model": job.fallback_model,
@@ -98,7 +102,7 @@ class Claude:
             "--disable-slash-commands",
             "--no-session-persistence",
             *("--permission-mode", "acceptEdits"),
-            f"--tools={','.join(dict.fromkeys(tool.partition('(')[0] for tool in job.tools))}",
+            f"--tools={','.join(dict.fromkeys(map(_name, tools)))}",
             *([f"--allowedTools={','.join(allowed)}"] if allowed else []),
             *chosen,
         ]
@@ -113,7 +117,8 @@ class Claude:
         environ = self.environment()
         environ["CLAUDE_CODE_SHELL_PREFIX"] = _keeping_keys(environ, folder)
         environ["CLAUDE_CODE_TMPDIR"] = str(folder)  # what its commands print; it does not clear that away itself
-        session = Session()
+        chosen = _rules(job.tools) if job.tools != DEFAULT_TOOLS else ()
+        session = Session(asked=tuple(dict.fromkeys(map(_name, chosen))))
         problem = _Call(job, self.argv(job, guidance), environ, folder, limits, on_activity, stop).run(session)
         if session.refused:
             raise session.refused
@@ -128,6 +133,16 @@ class Claude:
             cost=session.cost,
             seconds=time.monotonic() - began,
         )
+
+
+def _rules(tools: Iterable[str]) -> tuple[str, ...]:
+    """The tools of a list one by one, as Claude Code reads it: whoever wrote ` Write` or `Read Write` meant Write."""
+    return tuple(rule for found in re.findall(_RULE, ",".join(tools)) if _name(rule := found.strip()))
+
+
+def _name(rule: str) -> str:
+    """The tool that a rule such as `Bash(git *)` is about."""
+    return rule.partition("(")[0].strip()
 
 
 def _keeping_keys(environ: Mapping[str, str], folder: Path) -> str:
@@ -165,7 +180,7 @@ class _Call:
                 events.add(line)
                 doing = session.read(line)
                 if doing:
-                    self.show(Activity(text=doing, tokens=session.usage.total))
+                    self.show(Activity(text=doing, tokens=session.usage.total, note=session.note))
                 if session.ended or session.refused:
                     raise _EndSeen
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from git_cto.agents.base import EngineError, Failure, Usage
+from git_cto.agents.executor import DEFAULT_TOOLS
 
 LOGIN = "claude, then /login        (or set ANTHROPIC_API_KEY)"
 _LARGEST_SUMMARY = 2_000  # characters
@@ -61,8 +62,13 @@ _NOT_AN_END = {"max_tokens": "its last answer was too long", "refusal": "the mod
 
 @dataclass
 class Session:
-    """What was seen of one run so far."""
+    """What was seen of one run so far. `asked` are the names of the tools that somebody chose for it.
 
+    `note` is what that somebody should know.
+    """
+
+    asked: tuple[str, ...] = ()
+    note: str = ""
     summary: str = ""
     problem: str = "it ended without a result"
     model: str = ""
@@ -88,6 +94,7 @@ class Session:
         if (kind, subtype) == ("system", "init"):
             self.model = _text(event.get("model"))
             self.version = _text(event.get("claude_code_version"))
+            self.note = self._not_offered(event.get("tools"))
             return "starting"
         if (kind, subtype) == ("system", "api_retry"):
             return self._retry(event)
@@ -96,6 +103,22 @@ class Session:
         if kind == "result":
             self._result(event)
         return ""
+
+    def _not_offered(self, tools: object) -> str:
+        """That tools were asked for which it does not have: it passes over them without a word.
+
+        It lists some under another name. So nothing is said where as many are listed that were not asked for.
+        """
+        offered = [one for one in tools if isinstance(one, str)] if isinstance(tools, list) else []
+        asked = [one for one in self.asked if re.fullmatch(r"(?!mcp__)[A-Za-z]\w*", one)]
+        missing = [one for one in asked if one not in offered]
+        if not offered or "default" in asked or len(missing) <= len(set(offered) - set(asked)):
+            return ""
+        import difflib  # noqa: PLC0415 -- start-up
+
+        near = {one: difflib.get_close_matches(one, (*offered, *DEFAULT_TOOLS), 1) for one in missing}
+        words = [f"{one} (did you mean {near[one][0]}?)" if near[one] else one for one in missing]
+        return f"of the allowed tools, Claude Code {self.version} has none called {' or '.join(words)}"
 
     def _retry(self, event: Mapping[str, Any]) -> str:
         """It tries again by itself, up to three minutes long; a login that is refused does not get better by that."""

@@ -52,7 +52,11 @@ if TYPE_CHECKING:
 @engine_option("--executor-model", "M", "Model of the executor, passed on as it is.")
 @engine_option("--fallback-model", "M", "What Claude Code takes when its model is overloaded.")
 @engine_option("--executor-effort", "E", "Effort of the executor.")
-@click.option("--allowed-tools", metavar="T,...", help="Tools of the executor (Read,Edit,Write,Bash,Glob,Grep).")
+@click.option(
+    "--allowed-tools",
+    metavar="T,...",
+    help="Tools of the executor (Read,Edit,Write,Bash,Glob,Grep); one it lacks is told.",
+)
 @click.option("--task-cost", type=Amount(min=0), help="US dollars that one task may cost.")
 @click.option("--allow-commands", is_flag=True, help="Commands of the plan run without asking.")
 @click.option("--no-verify", is_flag=True, help="Do not run the verification before a review.")

@@ -74,6 +74,7 @@ class Progress:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _now: dict[str, dict[str, object]] = field(default_factory=dict)
     _pace: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _noted: set[str] = field(default_factory=set)
 
     @property
     def tokens(self) -> int:
@@ -103,8 +104,14 @@ class Progress:
         self.tell(Event(kind="started", task=task, round=self.round))
 
     def doing(self, task: str, activity: Activity) -> None:
-        """What it is doing. Of a flood of words only some are told: telling takes longer than printing."""
+        """What it is doing. Of a flood of words only some are told: telling takes longer than printing.
+
+        A note is told, and once: all tasks may say the same.
+        """
         with self._lock:
+            if activity.note and activity.note not in self._noted:
+                self._noted.add(activity.note)
+                self.tell(Event(kind="note", text=activity.note))
             since, told = self._pace.get(task, (0.0, 0))
             now = time.monotonic()
             since, told = (since, told + 1) if now - since < 1 else (now, 1)
