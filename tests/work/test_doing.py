@@ -30,8 +30,8 @@ from git_cto.errors import GitError, UsageError
 from git_cto.repo import worktrees
 from git_cto.repo.runs import results, task_ref
 from git_cto.work import doing
-from git_cto.work.acting import guidance
-from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
+from git_cto.work.acting import Doing, Hints, guidance
+from git_cto.work.doing import Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
 from git_cto.work.runs import Run, load_run
 from git_cto.work.workspace import Workspace

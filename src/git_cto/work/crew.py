@@ -21,7 +21,8 @@ from git_cto.model import ContinueRecord, ResultOutcome
 from git_cto.repo import worktrees
 from git_cto.repo.repository import Repository
 from git_cto.repo.runs import results, task_ref, trunk_ref
-from git_cto.work.doing import Doing, Hints, Result, Tab, do_task, finished_result, skip_task
+from git_cto.work.acting import Doing, Hints
+from git_cto.work.doing import Result, Tab, do_task, finished_result, skip_task
 from git_cto.work.merging import merge_into_trunk
 from git_cto.work.progress import LEAST, Budget, Event, Progress
 from git_cto.work.runs import Run, TaskView, required_trunk, was_judged

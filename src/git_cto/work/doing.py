@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 _LARGEST_PATCH = 64 << 20  # bytes
 
-__all__ = ["Doing", "Hints", "Result", "Tab", "do_task", "finished_result", "skip_task"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
