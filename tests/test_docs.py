@@ -245,6 +245,22 @@ def test_every_room_of_the_drawing_is_described() -> None:
         assert f"| `{room}` |" in page
 
 
+def test_every_module_of_the_largest_room_has_its_place_in_the_table() -> None:
+    page = (TOP / "docs" / "architecture.md").read_text()
+    rows = page.partition("| about | modules of `work` |\n")[2].partition("\n\n")[0].splitlines()
+    named = sorted(name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[2]))
+    room = (TOP / "src" / "git_cto" / "work").glob("[!_]*")
+    assert named == sorted(path.stem for path in room)
+
+
+def test_every_module_that_the_drawings_name_is_there() -> None:
+    page = (TOP / "docs" / "architecture.md").read_text()
+    named = re.findall(r"(?<![\w/])[a-z]+/\w+\.py", page)
+    assert len(named) > 30
+    for name in named:
+        assert (TOP / "src" / "git_cto" / name).exists(), name
+
+
 def test_the_readme_names_every_exit_code_and_every_verb() -> None:
     text = (TOP / "README.md").read_text()
     assert re.findall(r"^\| \*\*(\d+)\*\* \|", text, re.MULTILINE) == [str(code.value) for code in ExitCode]

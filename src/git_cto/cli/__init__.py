@@ -1,6 +1,6 @@
 """The command line: one small module per verb, loaded when it is called. The only place that knows click.
 
-This is the one boundary where exceptions become messages and exit codes.
+This is the boundary where exceptions become messages and exit codes.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The demo: the real Codex, a throw-away repository, and a model server whose answers were written beforehand."""
+"""The demo: the real Codex and Claude Code, a throw-away repository, and a server with the answers of both models."""
