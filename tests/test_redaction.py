@@ -8,15 +8,20 @@ import re
 import string
 import unicodedata
 import urllib.parse
+from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from git_cto.cli.shell import Shell
 from git_cto.gate.suspicion import suspicions
-from git_cto.redaction import HIDDEN, as_it_runs, printable, redact_all, redacted, secret_values
+from git_cto.redaction import HIDDEN, as_it_runs, printable, redact_all, redacted, secret_values, without_secrets
 from git_cto.work.documents.errors import ErrorBody, ErrorDocument
+from git_cto.work.documents.runs import EventDocument
+from git_cto.work.progress import Kind
 from tests.gate.values import quick, thorough
 
 SECRET = "correct/horse+battery=staple-42"
@@ -48,7 +53,9 @@ def test_other_values_are_none(name: str) -> None:
     assert secret_values({name: SECRET}) == ()
 
 
-@pytest.mark.parametrize("value", ["", "1", "true", "1234567", "/home/ada/.ssh/id", "/etc/ssl", "/work/key.pem"])
+@pytest.mark.parametrize(
+    "value", ["", "1", "true", "1234567", "/home/ada/.ssh/id", "/etc/ssl", "/work/key.pem", "refs/heads/main"]
+)
 def test_short_values_and_paths_are_none(value: str) -> None:
     assert secret_values({"SSH_KEY": value}) == ()
 
@@ -140,6 +147,84 @@ def test_no_secret_is_left_in_any_text(secret: str, before: str, after: str) -> 
         assert secret not in hidden or secret in HIDDEN + after + before
 
 
+# ---- passwords in addresses
+
+
+@pytest.mark.parametrize(
+    "text, hidden",
+    [
+        ("postgres://app:s3cr3t-pw@db:5432/x", "postgres://[redacted]@db:5432/x"),
+        ("see <redis://:hunter22@cache.example/0>.", "see <redis://[redacted]@cache.example/0>."),
+        ("https://x-access-token:gho123456@github.com/a/b.git", "https://[redacted]@github.com/a/b.git"),
+        ("amqp://a:p@ss:w0rd@host", "amqp://[redacted]@host"),
+        ("mongodb+srv://a:p%40ss%2Fword@c.example/?w=1", "mongodb+srv://[redacted]@c.example/?w=1"),
+        (
+            "jdbc:mysql://a:hunter22@h and http://b:hunter33@[::1]:80/",
+            "jdbc:mysql://[redacted]@h and http://[redacted]@[::1]:80/",
+        ),
+        ('"url": "postgres://a:hunter22@${HOST}/x"', '"url": "postgres://[redacted]@${HOST}/x"'),
+        ("postgres://a:password1@h", "postgres://[redacted]@h"),
+    ],
+)
+def test_a_password_in_an_address_is_hidden_and_the_address_stays(text: str, hidden: str) -> None:
+    assert redacted(text) == hidden
+    assert redacted(hidden) == hidden
+    assert redacted("é " + text.replace("@", "\u200b@")) == "é " + hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git@github.com:owner/repo.git",
+        "ssh://git@github.com:22/owner/repo.git",
+        "https://ada@example.org/x",
+        "http://localhost:8080/@scope/package",
+        "http://127.0.0.1:123456/a@b.example",
+        "https://[2001:db8::1]:8443/@x",
+        "mailto:ada:lovelace@example.org",
+        "https://user:password@host and https://user:pass@host, https://u:PASSWORD@h",
+        "postgres://postgres:postgres@localhost:5432/test",
+        "https://x-access-token:$GITHUB_TOKEN@github.com",
+        "https://a:${{ secrets.TOKEN }}@github.com and https://a:${TOKEN}@h and f://a:{token}@h",
+        "https://a:xxxxxxxx@h, https://a:********@h, https://a:......@h, http://%s:%s@h",
+        "https://a:short@h",
+        "a://b: and c@d",
+        "# see http://host: it says @ada, and 'x://y:'@z",
+        "std::vector://a:b",
+    ],
+)
+def test_an_address_without_a_password_stays(text: str) -> None:
+    assert redacted(text) == text
+    assert secret_values({"ADDRESS": text}) == ()
+
+
+def test_a_password_in_an_address_of_the_environment_is_a_secret_wherever_it_stands() -> None:
+    address = "postgres://app:p%40ss-w0rd@db.example/x"
+    secrets = secret_values({"DATABASE_URL": address})
+    for text in ("p%40ss-w0rd", "p@ss-w0rd", "p@ss-w0rd"[::-1], base64.b64encode(address.encode()).decode()):
+        assert HIDDEN in redacted(f"it is {text}!", secrets)
+        assert text.rstrip("=") not in redacted(f"it is {text}!", secrets)
+    assert redacted("the host is db.example, the name app", secrets) == "the host is db.example, the name app"
+    assert redacted("postgres://app@db.example/x", secrets) == "postgres://app@db.example/x"
+
+
+def test_a_password_that_is_a_word_is_hidden_in_its_address_only() -> None:
+    secrets = secret_values({"DATABASE_URL": "mysql://root:supersecret@db/x", "PAGE": "see http://a:hunter@h now"})
+    assert redacted("supersecret sauce, a hunter", secrets) == "supersecret sauce, a hunter"
+    assert redacted("mysql://root:supersecret@db/x", secrets) == HIDDEN
+    assert redacted("mysql://root:supersecret@other/x", secrets) == f"mysql://{HIDDEN}@other/x"
+    assert redacted("see http://a:hunter@h now", secrets) == f"see http://{HIDDEN}@h now"
+
+
+def test_programs_keep_the_addresses_that_they_need_and_no_token() -> None:
+    kept = {
+        "DATABASE_URL": "postgres://app:p4ssw0rd-x@db/x",
+        "HTTPS_PROXY": "http://me:p4ssw0rd-y@proxy:3128",
+        "A": "b",
+    }
+    assert without_secrets({**kept, "X_TOKEN": SECRET, "COPY": SECRET}) == kept
+
+
 # ---- shapes of tokens
 
 
@@ -217,6 +302,7 @@ def test_a_key_that_begins_in_one_text_hides_nothing_of_what_follows_in_words() 
         *("-----BEGIN PRIVATE KEY-----" * 900, "sk-a1" * 5_000, "eyJ-" * 5_000, "sk-" + "a-" * 10_000),
         *("-----BEGIN PRIVATE KEY-----" * 20_000, "sk-" * 200_000, "-----BEGIN RSA PRIVATE KEY-----\n" * 20_000),
         *("xoxb-" * 5_000, "-----BEGIN " + "A " * 9_000, "github_pat_" * 3_000),
+        *("a://" * 200_000, "a://b:" * 100_000, "a://" + "b:" * 200_000, "a://b:c" + "@" * 300_000, "a://b:{" * 50_000),
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
@@ -330,6 +416,68 @@ def test_a_document_stays_json_whatever_is_hidden_in_it(
         "message": HIDDEN,
         "hint": f"{HIDDEN} -----END PRIVATE KEY----- {HIDDEN}",
     }
+
+
+def fixed_words() -> set[str]:
+    """Every word that a schema of a document allows, and the kinds of events."""
+    found: set[str] = set(get_args(Kind))
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            found.update(one for one in [*node.get("enum", []), node.get("const")] if isinstance(one, str))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    for path in (Path(__file__).parents[1] / "docs" / "schemas").glob("*.json"):
+        walk(json.loads(path.read_text()))
+    return found
+
+
+def test_no_word_of_ours_is_ever_hidden_in_a_document(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has one of them for a password would get documents that fit no schema."""
+    words = sorted(fixed_words())
+    assert {"approve", "override", "git-cto/log/v1", "verifying"} <= set(words)
+    for number, word in enumerate(words):
+        monkeypatch.setenv(f"X{number}_PASSWORD", word)
+        if not word.startswith("git-cto/"):
+            assert redacted(f"it is {word}.", secret_values({"X_PASSWORD": word})) == f"it is {word}."
+    monkeypatch.setenv("A_PASSWORD", "git_failed")
+    monkeypatch.setenv("B_PASSWORD", "git-cto/error")
+    body = ErrorBody(code="git_failed", message="B is git-cto/error.", hint="no git_failed")
+    Shell(json=True).document(ErrorDocument(error=body, exit_code=3))
+    assert json.loads(capsys.readouterr().out) == {
+        "schema": "git-cto/error/v1",
+        "error": {"code": "git_failed", "message": f"B is {HIDDEN}.", "hint": f"no {HIDDEN}"},
+        "exit_code": 3,
+    }
+
+
+def test_what_is_no_word_of_ours_is_hidden_under_every_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("X_PASSWORD", SECRET)
+    Shell(json=True).document(ErrorDocument(error=ErrorBody(code=SECRET, message=SECRET, hint=""), exit_code=3))
+    assert SECRET not in capsys.readouterr().out
+    assert redact_all({"code": "git_failed"}, ["git_failed"]) == {"code": HIDDEN}  # of others, any word may be one
+
+
+def test_a_line_of_events_stays_json_whatever_is_hidden_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setenv("A_PASSWORD", "17638500")
+    monkeypatch.setenv("B_PASSWORD", 'two "words"\\n')
+    event = EventDocument(
+        at=1763850012.5, kind="note", task="", text='17638500 two "words"\\n', outcome="", tokens=0, cost=0.0, round=1
+    )
+    Shell(json=True).line(event)
+    out = capsysbinary.readouterr().out
+    assert out.count(b"\n") == 1
+    assert json.loads(out) == msgspec.to_builtins(event) | {"text": f"{HIDDEN} {HIDDEN}"}
 
 
 @pytest.mark.parametrize(

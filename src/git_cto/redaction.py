@@ -19,9 +19,23 @@ _LINE = 32  # characters of a line of a secret that has several
 _LONG = 12  # characters that hardly stand in a text by chance when its white space is passed over
 # Patterns are compiled when they are used: that takes longer than all else that this module does at start-up.
 _NAMED = r"(?i)(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|(?<=_)PWD|CREDENTIALS?|PAT)(?:$|_)"
-_A_PATH = r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?"
+_A_PATH = r"/[^/]+(?:/[^/]+)*\.[A-Za-z0-9]{1,8}|/(?:home|root|usr|etc|opt|tmp|var|run|Users|private)(?:/.*)?|refs/.+"
 _AN_OBJECT = r"[0-9a-f]{40}|[0-9a-f]{64}"  # CACHE_KEY=$(git rev-parse HEAD) is no secret; a token may look like it
 _SURELY = r"(?i)(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION|MASTER|ACCOUNT)_?KEY|TOKEN|SECRET|PASSW|PWD|CREDENTIAL|_PAT"
+# What stands in an address before the host: a name and a password, which is no placeholder and not the name again.
+_LOGIN = r"""(?x)(?<=[A-Za-z0-9+.-]://) ([^\s/?\#:@"'<>`]{0,128}) :
+    (?! (?: \1 | (?i:pass(?:word|wd)?|pwd|secret|token|changeme|x+|\*+|\.+) | \$[A-Z_]+ | \$?\{[^@]{0,128}\} | %[sr] ) @ )
+    ( [^\s/?\#"'<>`]{6,256} ) (?=@[A-Za-z0-9_\[$\{%-]) """
+_A_WORD = r"[A-Za-z]{1,15}"  # a password that may stand in any text
+# The words with a meaning of their own in our documents, as far as they are long enough to be taken for a secret.
+_OUR_WORDS = frozenset(
+    (
+        *("approved", "unapproved", "overridden", "override", "continue", "escalated", "different", "still_open"),
+        *("create_file", "delete_file", "modify_file", "run_command", "summarised", "withdrawn"),
+        *("planning", "verifying", "reviewing"),
+    )
+)
+_OUR_KEYS = frozenset({"schema", "code"})  # never anything but a word of ours
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _NO_PROSE = frozenset(
     ("head", "id", "task_id", "depends_on", "phase", "action", "verdict", "status", "severity", "ruling")
@@ -49,20 +63,47 @@ _SHAPES = r"""(?x)
 
 
 def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The values of variables that are named like secrets, also encoded and reversed; the longest first."""
-    values = {v for k, v in environ.items() if re.search(_NAMED, k) and _is_secret(k, v)}
+    """The values of variables that are named like secrets, and passwords in addresses; the longest first.
+
+    Each also encoded and reversed.
+    """
+    values = {*_named_like_secrets(environ), *(one for value in environ.values() for one in _passwords(value))}
     forms = {form for value in values for form in _forms(value)}
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those that hold a secret, whatever their names are."""
-    secrets = set(secret_values(environ))
+    """The variables without those that hold a secret, whatever their names are.
+
+    Those with a password in an address stay: a proxy or a database for tests is there to be used.
+    """
+    secrets = {form for value in _named_like_secrets(environ) for form in _forms(value)}
     return {name: value for name, value in environ.items() if value not in secrets}
+
+
+def _named_like_secrets(environ: Mapping[str, str]) -> set[str]:
+    return {value for name, value in environ.items() if re.search(_NAMED, name) and _is_secret(name, value)}
+
+
+def _passwords(value: str) -> Iterator[str]:
+    """The passwords of the addresses in a value, and the value itself where it is one such address."""
+    if "://" not in value:
+        return
+    from urllib.parse import unquote  # noqa: PLC0415 -- start-up
+
+    found = re.findall(_LOGIN, value)
+    if found and not re.search(r"\s", value):
+        yield value
+    for _, password in found:
+        for said in {password, unquote(password)}:
+            if len(said) >= _SHORTEST and not re.fullmatch(_A_WORD, said):
+                yield said
 
 
 def _is_secret(name: str, value: str) -> bool:
     if len(value) < _SHORTEST or re.fullmatch(_A_PATH, value) or name.startswith("GIT_CONFIG_KEY_"):
+        return False
+    if value in _OUR_WORDS:
         return False
     return not re.fullmatch(_AN_OBJECT, value) or re.search(_SURELY, name) is not None
 
@@ -103,7 +144,8 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 def _hidden(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    return re.sub(_SHAPES, HIDDEN, re.sub(_SK, _hidden_sk, _unfolded(text, secrets)))
+    text = re.sub(_SHAPES, HIDDEN, re.sub(_SK, _hidden_sk, _unfolded(text, secrets)))
+    return re.sub(_LOGIN, HIDDEN, text) if "://" in text else text
 
 
 def _hidden_sk(found: re.Match[str]) -> str:
@@ -128,6 +170,11 @@ def redact_all(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 -- an
     return _redact(value, tuple(secrets), frozenset(), ())
 
 
+def redact_document(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 -- as above
+    """The same JSON of a document of ours with its texts redacted; what names its form or a failure stays."""
+    return _redact(value, tuple(secrets), _OUR_KEYS, ())
+
+
 def redact_answer(value: Any, secrets: Iterable[str], paths: Collection[str] = ()) -> Any:  # noqa: ANN401 -- as above
     """The same JSON of an answer with its prose redacted: ids and fixed words have been checked and stay.
 
@@ -147,7 +194,11 @@ def _redact(value: Any, secrets: tuple[str, ...], kept: frozenset[str], paths: C
 
 
 def _stays(key: str, item: Any, kept: frozenset[str]) -> bool:  # noqa: ANN401 -- any JSON
-    return key in kept and (key != "id" or re.fullmatch("[a-z0-9.-]{1,31}", str(item)) is not None)
+    if key not in kept:
+        return False
+    if key in _OUR_KEYS:
+        return re.fullmatch("[a-z0-9_/-]{1,40}", str(item)) is not None
+    return key != "id" or re.fullmatch("[a-z0-9.-]{1,31}", str(item)) is not None
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -19,7 +19,7 @@ from git_cto.agents.base import Activity, EngineError, Failure, Limits, OnActivi
 from git_cto.agents.claude_events import Session
 from git_cto.agents.executor import DEFAULT_TOOLS, Job, Work
 from git_cto.agents.keeping import Printed
-from git_cto.redaction import secret_values
+from git_cto.redaction import without_secrets
 
 INSTALL = "npm install -g @anthropic-ai/claude-code"
 EVENTS = "events.jsonl"
@@ -150,8 +150,7 @@ def _keeping_keys(environ: Mapping[str, str], folder: Path) -> str:
 
     A command can still look for them elsewhere: this keeps them out of logs, and from programs that mean no harm.
     """
-    secrets = set(secret_values(environ))
-    names = [shlex.quote(name) for name, value in environ.items() if value in secrets]
+    names = [shlex.quote(name) for name in environ.keys() - without_secrets(environ).keys()]
     script = folder / "run"
     script.write_text(
         f'{"unset " + " ".join(names) if names else ":"}\nexec "${{SHELL:-/bin/sh}}" -c "$1"\n', encoding="utf-8"

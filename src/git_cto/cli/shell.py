@@ -12,7 +12,7 @@ import click
 from msgspec import Struct
 
 from git_cto.errors import CtoError, ToolError, UsageError
-from git_cto.redaction import printable, redact_all, redacted, secret_values
+from git_cto.redaction import printable, redact_document, redacted, secret_values
 
 if TYPE_CHECKING:
     import msgspec
@@ -47,7 +47,7 @@ class Shell(Struct, frozen=True):
         import msgspec
 
         try:
-            click.echo(redacted(msgspec.json.encode(document).decode("utf-8"), secret_values(os.environ)))
+            click.echo(msgspec.json.encode(_clean(document)))
         except BrokenPipeError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
             raise ToolError("Nobody reads the events any more.", code="no_reader") from error
@@ -122,9 +122,17 @@ def sign_option(function: F) -> F:
 def _print_json(document: msgspec.Struct) -> None:
     import msgspec
 
-    # Text by text: hidden in the document as a whole, a secret of digits or a key over two texts would leave no JSON.
-    clean = redact_all(msgspec.to_builtins(document), secret_values(os.environ))
-    click.echo(msgspec.json.format(msgspec.json.encode(clean), indent=2))
+    click.echo(msgspec.json.format(msgspec.json.encode(_clean(document)), indent=2))
+
+
+def _clean(document: msgspec.Struct) -> object:
+    """The document without secrets.
+
+    Text by text: hidden in the document as a whole, a secret of digits or a key over two texts would leave no JSON.
+    """
+    import msgspec
+
+    return redact_document(msgspec.to_builtins(document), secret_values(os.environ))
 
 
 def report(error: CtoError, *, wants_json: bool) -> None:
