@@ -9,7 +9,7 @@ import pytest
 
 from git_cto.work.protecting import ACTIONS_APP
 from tests.forge.fake import FakeGitHub
-from tests.forge.state import app_id
+from tests.forge.state import Environment, app_id
 from tests.world import PATH_OF_SYSTEM, World
 
 CHECK = "git-cto (main)"
@@ -158,6 +158,119 @@ def test_a_target_without_the_workflow_is_told(world: World, github: FakeGitHub)
     world.git("rm", "--quiet", WORKFLOW)
     world.commit("No workflow")
     assert state(checked(world), "workflow", "has no .github/workflows/cto.yml") == "warning"
+
+
+# ---- the environment and the secrets -------------------------------------------------------------------------------
+
+SECRETS = ["OPENAI_API_KEY", "CTO_SIGNING_KEY"]
+PAGE = "https://github.com/octo/app/settings/environments"
+
+
+def kept(
+    github: FakeGitHub, *branches: str, tag: str = "", protected: bool = False, secrets: list[str] = SECRETS
+) -> None:
+    """An environment `git-cto`, open to these branches, else to all."""
+    patterns = [("branch", one) for one in branches] + ([("tag", tag)] if tag else [])
+    github.state.environments["git-cto"] = Environment(patterns or None, protected, list(secrets))
+
+
+def hints(world: World, name: str) -> str:
+    """What to do about it."""
+    said = world.cto("doctor", "--github", "--json").json["checks"]
+    return "\n".join(one["hint"] for one in said if one["name"] == name)
+
+
+def test_an_environment_for_the_default_branch_with_the_secrets_is_in_order(world: World, github: FakeGitHub) -> None:
+    kept(github, "main")
+    told = checked(world)
+    assert told["environment"] == [("ok", "git-cto is open to main and to nothing else")]
+    (secrets,) = told["secrets"]
+    assert secrets[0] == "ok"
+    assert "OPENAI_API_KEY, CTO_SIGNING_KEY: in git-cto and nowhere else" in secrets[1]
+
+
+def test_an_environment_that_is_not_there_is_a_problem(world: World) -> None:
+    told = checked(world)
+    assert state(told, "environment", "There is no environment git-cto") == "problem"
+    assert f"{PAGE} › New environment: git-cto" in hints(world, "environment")
+
+
+@pytest.mark.parametrize(
+    "branches, told_more, words",
+    [
+        ((), {}, "git-cto is open to every branch: its secrets"),
+        ((), {"protected": True}, "open to every branch with classic protection"),
+        (("main", "release/*"), {}, "open to release/* as well"),
+        (("*",), {}, "open to * as well"),
+        (("main",), {"tag": "v*"}, "open to the tag v* as well"),
+    ],
+)
+def test_an_environment_for_more_than_the_default_branch_is_a_problem(
+    world: World, github: FakeGitHub, branches: tuple[str, ...], told_more: dict[str, Any], words: str
+) -> None:
+    kept(github, *branches, **told_more)
+    assert state(checked(world), "environment", words) == "problem"
+    assert "the one rule main" in hints(world, "environment")
+
+
+def test_an_environment_that_lets_no_job_begin_is_a_problem(world: World, github: FakeGitHub) -> None:
+    kept(github, "main")
+    github.state.default_branch = "trunk"
+    assert state(checked(world), "environment", "open to main as well") == "problem"
+    github.state.environments["git-cto"].patterns = []
+    assert state(checked(world), "environment", "is not open to trunk") == "problem"
+
+
+def test_a_secret_of_the_whole_repository_is_a_problem(world: World, github: FakeGitHub) -> None:
+    kept(github, "main", secrets=["CTO_SIGNING_KEY"])
+    github.state.secrets = ["ANOTHER", "OPENAI_API_KEY"]
+    github.state.organisation_secrets = ["CTO_SIGNING_KEY"]
+    told = checked(world)
+    assert state(told, "secrets", "OPENAI_API_KEY is a secret of the repository: whoever may push") == "problem"
+    assert state(told, "secrets", "CTO_SIGNING_KEY is a secret of the organisation") == "problem"
+    assert len(told["secrets"]) == 2
+    said = hints(world, "secrets")
+    assert "gh secret set OPENAI_API_KEY --env git-cto && gh secret delete OPENAI_API_KEY\n" in said
+    assert "gh secret delete CTO_SIGNING_KEY --org ORGANISATION" in said
+
+
+def test_a_secret_that_nobody_has_set_is_told(world: World, github: FakeGitHub) -> None:
+    kept(github, "main", secrets=["OPENAI_API_KEY"])
+    told = checked(world)
+    assert told["secrets"] == [
+        ("warning", "The environment git-cto has no CTO_SIGNING_KEY: later runs believe no approval.")
+    ]
+
+
+def test_what_a_token_may_not_see_is_told_as_such(
+    world: World, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(github)
+    github.state.secrets = SECRETS
+    monkeypatch.setenv("GH_TOKEN", github.token("ada", metadata="read", contents="read"))
+    told = checked(world)
+    assert state(told, "environment", "git-cto could not be read") == "warning"
+    assert state(told, "secrets", "could not be read of the environment git-cto and the repository") == "warning"
+
+
+def test_a_workflow_without_an_environment_is_a_problem(world: World, github: FakeGitHub) -> None:
+    kept(github, "main")
+    text = (world.path / WORKFLOW).read_text()
+    plain = text.replace("    environment:\n      name: git-cto\n      deployment: false\n", "")
+    world.commit("No environment", **{WORKFLOW.replace(".yml", "__yml"): plain})
+    assert state(checked(world), "environment", "names no environment") == "problem"
+
+
+def test_the_queue_of_an_app_has_an_environment_of_its_own(world: World, github: FakeGitHub) -> None:
+    world.git("rm", "--quiet", "-r", ".github")
+    world.cto("init", "--github", "--app-id", "77")
+    world.commit("An App")
+    kept(github, "main", secrets=[*SECRETS, "CTO_APP_PRIVATE_KEY"])
+    github.state.environments["git-cto-queue"] = Environment([("branch", "gh-readonly-queue/main/*")])
+    told = checked(world)
+    assert [state for state, _ in told["environment"] + told["secrets"]] == ["ok"] * 3
+    github.state.environments["git-cto-queue"].patterns = None
+    assert state(checked(world), "environment", "git-cto-queue is open to every branch") == "problem"
 
 
 # ---- who is asked, with what ---------------------------------------------------------------------------------------

@@ -10,7 +10,19 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.forge import judge
-from tests.forge.state import Check, LineSaid, PullState, ReviewState, Said, State, Status, Token, app_id, now
+from tests.forge.state import (
+    Check,
+    Environment,
+    LineSaid,
+    PullState,
+    ReviewState,
+    Said,
+    State,
+    Status,
+    Token,
+    app_id,
+    now,
+)
 
 Json = Any
 
@@ -563,3 +575,59 @@ def ruleset(call: Call) -> Answer:
     if not call.token.may("administration=write"):
         shown.pop("bypass_actors", None)
     return Answer(200, {"id": call.number("id"), "enforcement": "active", **shown})
+
+
+# ---- environments and secrets ---------------------------------------------------------------------------------------
+
+
+@route("GET", "", "metadata=read")
+def repository(call: Call) -> Answer:
+    return Answer(200, {**_repository(call.state.repository), "default_branch": call.state.default_branch})
+
+
+def _environment(call: Call) -> Environment:
+    if call.where["name"] not in call.state.environments:
+        raise RefusalError(404, "Not Found")
+    return call.state.environments[call.where["name"]]
+
+
+@route("GET", "/environments/{name}", "actions=read")
+def environment(call: Call) -> Answer:
+    found = _environment(call)
+    several = found.patterns is not None
+    limits = {"protected_branches": found.protected, "custom_branch_policies": several}
+    rule = {"id": 3, "node_id": "x", "type": "branch_policy"}
+    limited = several or found.protected
+    return Answer(
+        200,
+        {
+            "name": call.where["name"],
+            "protection_rules": [rule] if limited else [],
+            "deployment_branch_policy": limits if limited else None,
+        },
+    )
+
+
+@route("GET", "/environments/{name}/deployment-branch-policies", "actions=read")
+def branch_policies(call: Call) -> Answer:
+    shown = [{"id": n, "name": name, "type": kind} for n, (kind, name) in enumerate(_environment(call).patterns or ())]
+    return _page(call, shown, "branch_policies")
+
+
+def _secrets(call: Call, names: list[str]) -> Answer:
+    return _page(call, [{"name": name, "created_at": now(), "updated_at": now()} for name in names], "secrets")
+
+
+@route("GET", "/environments/{name}/secrets", "environments=read")
+def environment_secrets(call: Call) -> Answer:
+    return _secrets(call, _environment(call).secrets)
+
+
+@route("GET", "/actions/secrets", "secrets=read")
+def repository_secrets(call: Call) -> Answer:
+    return _secrets(call, call.state.secrets)
+
+
+@route("GET", "/actions/organization-secrets", "secrets=read")
+def organisation_secrets(call: Call) -> Answer:
+    return _secrets(call, call.state.organisation_secrets)

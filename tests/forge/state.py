@@ -163,6 +163,15 @@ class Entry:
     state: str = "AWAITING_CHECKS"
 
 
+@dataclass
+class Environment:
+    """An environment; `patterns` are (branch or tag, pattern), None: all branches, or all protected ones."""
+
+    patterns: list[tuple[str, str]] | None = None
+    protected: bool = False
+    secrets: list[str] = field(default_factory=list)
+
+
 class State:
     """One repository."""
 
@@ -181,6 +190,10 @@ class State:
         self.rulesets: dict[int, dict[str, Json]] = {}
         self.classic: dict[str, Classic] = {}
         self.queue: list[Entry] = []
+        self.default_branch = "main"
+        self.environments: dict[str, Environment] = {}
+        self.secrets: list[str] = []  # of the repository
+        self.organisation_secrets: list[str] = []  # that it may use
         self.contains: dict[str, list[int]] = {}  # commit -> pull requests beside those whose head it is
         self._ids = itertools.count(4_300_000_001)  # beyond 32 bits, as on GitHub
 

@@ -29,7 +29,7 @@ def command(shell: Shell, *, github: bool) -> int:
     Runs codex-orchestrator's codex-status.sh too, where that skill is installed. Exits with 3 where there is a problem.
 
     With --github that server is asked as well, and nothing but the answer is told: whether the target branch requires
-    the check of git-cto, and who could forge it or go past it.
+    the check of git-cto, who could forge it or go past it, and who could read the secrets.
     """
     from git_cto.render.words import counted
     from git_cto.work.documents.set_up import doctor_document

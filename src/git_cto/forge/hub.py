@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from git_cto.errors import ToolError, UsageError
 from git_cto.forge import graph, wire
 from git_cto.forge.bodies import capped, check_step, line_comment
+from git_cto.forge.environments import Environments
 from git_cto.forge.failures import Asked, LostError, RefusedError
 from git_cto.forge.line import Line, Reply
 from git_cto.forge.protection import Protection
@@ -361,6 +362,11 @@ class Hub:
     def rules(self, branch: str) -> Rules:
         """What protects a branch: rulesets and classic protection, as far as the token may see."""
         return Protection(self._line, self._asked, f"/repos/{self.repository}").of(branch)
+
+    @property
+    def environments(self) -> Environments:
+        """What reads environments, and where secrets are kept."""
+        return Environments(self._line, self._asked, f"/repos/{self.repository}")
 
     # -- how it is asked -----------------------------------------------------------------------------------------------
 

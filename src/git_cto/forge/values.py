@@ -204,3 +204,20 @@ class Rules(Struct, frozen=True, kw_only=True):
     admins_too: bool | None = None  # whether classic protection holds admins; None: the token may not know
     approvals: int = 0  # approving reviews asked for
     merge_queue: bool = False
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """An environment of a repository: which branches and tags a job that uses it may run on, as patterns."""
+
+    name: str
+    branches: tuple[str, ...] | None = None  # None: not named one by one
+    tags: tuple[str, ...] = ()
+    protected: bool = False  # where they are not: every branch with classic protection, else every branch there is
+
+
+class Secrets(Struct, frozen=True, kw_only=True):
+    """The names of the secrets that a workflow can be given; None where the token may not see them."""
+
+    environment: tuple[str, ...] | None
+    repository: tuple[str, ...] | None
+    organisation: tuple[str, ...] | None

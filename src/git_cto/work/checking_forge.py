@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from git_cto.errors import ToolError, UsageError, typed
 from git_cto.forge.hub import Hub
 from git_cto.work.checking import Check, ok, told
+from git_cto.work.checking_environment import check_environments
 from git_cto.work.github_setup import address_of
 from git_cto.work.protecting import ACTIONS_APP, check_name
 from git_cto.work.setting_up import WORKFLOW_PATH
@@ -40,7 +41,9 @@ def _looked_up(workspace: Workspace) -> Iterator[Check]:
     hub = Hub(api, _token(workspace.environ, address), address.slug, pace=0.0, patience=20.0)
     rules = hub.rules(target.ref)
     yield from check_rules(rules, target.name, actions=None if address.enterprise_server else ACTIONS_APP)
-    yield from check_workflow(workspace.text_at(target.commit, WORKFLOW_PATH), rules, target.name)
+    workflow = workspace.text_at(target.commit, WORKFLOW_PATH)
+    yield from check_workflow(workflow, rules, target.name)
+    yield from check_environments(hub.environments, workflow, target.name, address)
 
 
 def _token(environ: Mapping[str, str], address: Address) -> str:
