@@ -61,7 +61,7 @@ SEAL = b"gpgsig -----BEGIN SSH SIGNATURE-----\n Co-authored-by: <hidden@x>\n ---
 
 
 @pytest.mark.parametrize(
-    ("author", "headers", "message"),
+    "author, headers, message",
     [
         (WHO, b"", b"Plain\n\nCo-authored-by: Ren\xc3\xa9 <rene@x>\n"),
         (WHO, SEAL, b"Signed\n\nCo-authored-by: <shown@x>\n"),
