@@ -204,6 +204,86 @@ def test_a_co_author_is_a_program_or_a_person(said: str, who: str | None) -> Non
     assert co_author_vendor(said) == who
 
 
+@pytest.mark.parametrize(
+    "who, words",
+    [
+        ("Anthropic", ("claude",)),
+        ("OpenAI", ("chatgpt", "codex", "gpt", "openai")),
+        ("Google", ("gemini", "jules")),
+    ],
+)
+def test_every_program_of_a_vendor_is_known_by_name(who: str, words: tuple[str, ...]) -> None:
+    for word in words:
+        assert vendor(word) == vendor(f"{word.upper()} 1.0") == who
+        assert co_author_vendor(f"{word.capitalize()} <x@y>") == co_author_vendor(f"{word}[bot] <x@y>") == who
+
+
+MIXED = ("aider", "amp", "cline", "copilot", "cursor", "devin", "goose", "opencode", "openhands", "windsurf")
+
+
+@pytest.mark.parametrize("word", MIXED)
+def test_programs_with_models_of_whoever_are_nobodys(word: str) -> None:
+    assert co_author_vendor(f"{word.capitalize()} <x@y>") is None
+    assert co_author_vendor(f"{word} (gpt-5) <x@y>") is None
+    assert vendor(word) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(f"claude {word}" for word in ("agent", "ai", "bot", "cli", "code", "fable", "haiku", "mythos", "opus")),
+        *("claude pro", "claude sonnet", "claude-code", "claudecode", "claude 4.5", "claude-4-5-opus", "claude4"),
+        *(
+            "claude 0123456789.",
+            "github claude",
+            "GitHub Claude Code",
+            "claude (any model)",
+            "claude(any)",
+            "claude ()",
+        ),
+        *("claude[bot]", "claude code [x](y)", "claude (a)[bot]", "claude 4 (a) (b)"),
+    ],
+)
+def test_what_a_program_calls_itself(said: str) -> None:
+    expected = "" if "[x]" in said else "Anthropic"
+    assert co_author_vendor(f"{said} <x@y>") == expected
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("claude monet", "claude  opus", "claude--code", "claude_code", "claude/code", "claude opusx", "claudex"),
+        *(
+            "my claude",
+            "hub claude",
+            "githubclaude",
+            "github  claude",
+            "github-claude",
+            "claude  (a)",
+            "claude (a",
+            "claude a)",
+        ),
+        *(
+            "claude (a) b",
+            "claude -",
+            "claude [bot]x",
+            "claude opus,",
+            "claude gith",
+            "claude t",
+            "claude [bot] b",
+            "claude :",
+        ),
+    ],
+)
+def test_a_name_that_only_begins_like_a_programs_is_a_persons(said: str) -> None:
+    assert co_author_vendor(f"{said} <x@y>") == ""
+
+
+@pytest.mark.parametrize("said", ["claude [bot]", "my claude[bot]", "claude  (a)[bot]"])
+def test_a_bot_of_another_name_is_nobodys(said: str) -> None:
+    assert co_author_vendor(f"{said} <x@y>") is None
+
+
 def test_who_wrote_a_change_may_not_be_who_reviewed_it() -> None:
     verdict = a_verdict()
     assert same_hands(verdict, ["claude 2", "", "manual"], ["Ada <ada@x>", "Claude <noreply@anthropic.com>"]) == ()

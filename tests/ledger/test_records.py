@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -453,6 +454,17 @@ def test_a_verdict_that_is_not_about_one_change_of_one_head_is_refused(change: C
         *("", "now", "2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000+00:00", "2026-02-30T03:04:05.000Z"),
         *("2026-13-01T00:00:00.000Z", "2026-01-02T24:00:01.000Z", "2026-01-02T03:04:05.000Z\n"),
         *("٢٠٢٦-01-02T03:04:05.000Z", "0000-01-02T03:04:05.000Z"),
+        *("20260102T030405.000Z", "2026-0102T03:04:05.000Z", "202601-02T03:04:05.000Z", "2026-01-02T0304:05.000Z"),
+        *("2026-01-02T03:0405.000Z", "2026-01-02 03:04:05.000Z", "2026-01-0203:04:05.000Z", "2026-01-02T03:04:05,000Z"),
+        *("2026-01-02T03:04:05.00Z", "2026-01-02T03:04:05.0000Z", "2026-01-02T03:04:05.000000Z"),
+        *("2026-01-02T03:04:05000Z", "2026-01-02T03:04:05.000", "2026-01-02T03:04:05.000z", "2026-W01-1T03:04:05.000Z"),
+        *(
+            "02026-01-02T03:04:05.000Z",
+            "026-01-02T03:04:05.000Z",
+            "2026-1-02T03:04:05.000Z",
+            " 2026-01-02T03:04:05.000Z",
+        ),
+        *("2026-01-02T03:04:5.000Z", "2026-01-02T3:04:05.000Z", "2026-01-02T03:04.000Z", "2026-01-02T03:04:05.Z"),
     ],
 )
 @KINDS
@@ -681,6 +693,56 @@ def test_the_target_commit_of_a_sha256_repository_is_one() -> None:
     body = a_verdict(target_commit="c" * 64, merge_base="c" * 64, review=a_review(head="a" * 64))
     assert encode(about, body).body == body
     assert body.merge_base != BASE
+
+
+DIGITS = "0123456789abcdef"
+
+
+def as_every_id(oid: str, body: Predicate | None = None) -> bool:
+    """Whether a record is read that has this for every id of git's."""
+
+    def change(statement: Json) -> None:
+        for place, name in enumerate(("gitCommit", "gitTree", "gitBlob")):
+            statement["subject"][place]["digest"][name] = oid
+        statement["predicate"].update(target_commit=oid, merge_base=oid)
+        statement["predicate"]["review"].update(head=oid)
+
+    return changed(change, body) is not None
+
+
+@pytest.mark.parametrize("oid", [(DIGITS * 3)[:40], DIGITS * 4, "0" * 40, "9" * 64, "a" * 64, "f" * 40])
+def test_an_id_has_40_or_64_of_16_digits(oid: str) -> None:
+    assert as_every_id(oid)
+    assert not as_every_id(oid[1:])
+    assert not as_every_id(oid + "0")
+    for other in "/:`gAFGz -\u0663":
+        assert not as_every_id(other + oid[1:])
+        assert not as_every_id(oid[:-1] + other)
+
+
+@pytest.mark.parametrize("length", [0, 1, 38, 42, 62, 66, 80, 104, 128])
+def test_an_id_of_another_length_is_none(length: int) -> None:
+    assert not as_every_id((DIGITS * 8)[:length])
+
+
+def test_a_digest_has_64_of_16_digits() -> None:
+    def with_digest(text: str) -> bool:
+        return changed(lambda s: s["subject"][2]["digest"].update(sha256=text)) is not None
+
+    assert with_digest(DIGITS * 4)
+    for other in "/:`gAFGz -\u0663":
+        assert not with_digest(other + (DIGITS * 4)[1:])
+    for length in (0, 40, 63, 65, 128):
+        assert not with_digest((DIGITS * 8)[:length])
+
+
+def test_the_limits_are_those_of_the_format() -> None:
+    """docs/ledger.md: whoever writes another reader must not take what this one leaves."""
+    assert (LARGEST_LINE, LARGEST_LINE - ROOM_TO_SIGN, MOST_SIGNATURES) == (65_536, 61_440, 16)
+    text = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+    assert f"{LARGEST_LINE:,} bytes at most without its newline" in text
+    assert f"{LARGEST_LINE - ROOM_TO_SIGN:,} bytes at most before it is signed" in text
+    assert f"a list of at most {MOST_SIGNATURES} " in text
 
 
 # ---- why a line is none ----------------------------------------------------------------------------------------------

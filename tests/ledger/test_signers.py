@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import base64
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_cto.ledger.signers import KRL_MAGIC, LARGEST_LIST, Allowed, Ignored, Signers, read_signers
+from git_cto.ledger.signers import (
+    KRL_MAGIC,
+    LARGEST_LIST,
+    REVOKED_PATH,
+    SIGNERS_PATH,
+    Allowed,
+    Ignored,
+    Signers,
+    read_signers,
+)
 from git_cto.ledger.sshsig import NAMESPACE
 from tests.gate.values import quick
 
@@ -22,6 +32,10 @@ def key_of(letter: str, kind: str = "ssh-ed25519") -> str:
 
 
 ADAS, BENS = key_of("a"), key_of("b")
+NO_TIMES = (
+    *("2030010", "203001011", "2030010112", "20300101123", "2030010112345", "203001011234567"),
+    *("Z", "20300101z", " 20300101", "20300101 ", "-20300101", "+20300101", "2030-01-01", "\u0662\u0660300101"),
+)
 
 
 def read(line: str) -> Signers:
@@ -74,6 +88,7 @@ def test_times_are_utc_with_and_without_a_zone() -> None:
     one = counts(f'ada {OURS},valid-after="20260101",valid-before="202612311830Z" {ADAS}')
     assert (one.after, one.before) == ("20260101000000", "20261231183000")
     assert 'valid-after="20260101000000",valid-before="20261231183000"' in one.line
+    assert counts(f'ada {OURS},valid-before="20261231183001" {ADAS}').before == "20261231183001"
     assert one.doubt("20260101000000") == one.doubt("20261231183000") == ""
     assert one.doubt("20251231235959") == "the key of ada is valid from 2026-01-01 on only"
     assert one.doubt("20261231183001") == "the key of ada expired on 2026-12-31"
@@ -117,6 +132,7 @@ def test_blank_lines_and_remarks_say_nothing() -> None:
         (f'ada {OURS},valid-before="20301301" {ADAS}', "times is none"),
         (f'ada {OURS},valid-before="203001" {ADAS}', "times is none"),
         (f'ada {OURS},valid-before="20300101ZZ" {ADAS}', "times is none"),
+        *((f'ada {OURS},valid-before="{time}" {ADAS}', "times is none") for time in NO_TIMES),
         (f'ada {OURS},valid-after="19700101" {ADAS}', "times is none"),
         (f"ada {OURS}, {ADAS}", "cannot be read"),
         (f"ada {OURS} {OURS} {ADAS}", "key cannot be read"),
@@ -150,7 +166,72 @@ def test_why_a_line_does_not_count_is_said_word_for_word_with_its_number_and_key
         f"ada {ADAS}": 'it lacks namespaces="git-cto.verdict.v1"',
         f"ada {OURS} {key_of('c', 'ssh-ed25519-cert-v01@openssh.com')}": "certificates do not count",
     }
+    said |= {
+        f"ada x,{OURS} {ADAS}": "the option x is not known",
+        f"ada x-y,{OURS} {ADAS}": "the option x-y is not known",
+        f'ada -x="1",{OURS} {ADAS}': "its key cannot be read",
+        f'ada namespaces="{NAMESPACE},a\\b" {ADAS}': "its key cannot be read",
+        f'ada namespaces="git"="{NAMESPACE}" {ADAS}': "its key cannot be read",
+        f"ada namespaces={NAMESPACE} {ADAS}": "its key cannot be read",
+        f"ada namespaces='{NAMESPACE}' {ADAS}": "its key cannot be read",
+    }
     assert {line: why(line) for line in said} == said
+
+
+def test_the_files_are_where_the_format_says() -> None:
+    """docs/ledger.md: other implementations read the same ones."""
+    assert (SIGNERS_PATH, REVOKED_PATH) == (".cto/allowed_signers", ".cto/revoked_keys")
+    assert (LARGEST_LIST, KRL_MAGIC) == (1_048_576, b"SSHKRL\n\x00")
+    text = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+    assert SIGNERS_PATH in text
+    assert REVOKED_PATH in text
+
+
+@pytest.mark.parametrize("name", ["a", "ada+cto@example.org", "+ada", "a#b", "Ren\u00e9e", "0", "a-b", "a/b", "(a)"])
+def test_a_name_is_anything_without_a_second_meaning(name: str) -> None:
+    assert counts(f"{name} {OURS} {ADAS}").principals == (name,)
+
+
+@pytest.mark.parametrize("name", ['"ada', 'a"da', 'ada"', "ada,#ben", "a\u00a0b", "a\u3000b", "a\x0bb"])
+def test_a_name_with_a_second_meaning_is_none(name: str) -> None:
+    assert why(f"{name} {OURS} {ADAS}") == "its name cannot be read: no spaces, no quotes"
+
+
+def test_a_comment_and_tabs_beside_a_key_say_nothing() -> None:
+    for key in (
+        ADAS,
+        f"{ADAS} Ada's laptop",
+        f"{ADAS}\tAda",
+        ADAS.replace(" ", "\t"),
+        ADAS.replace(" ", " \t "),
+        f"{ADAS}  ",
+    ):
+        found = read_signers(f"ada {OURS} {ADAS}".encode(), key.encode())
+        assert (found.fault, len(found.revoked_keys)) == ("", 1), key
+        assert counts(f"ada {OURS} \t {key}").key in found.revoked_keys
+    for key in (f"{ADAS}#", f"{ADAS},x", ADAS.replace(" ", ""), f"x{ADAS}"):
+        assert "is no public key" in read_signers(None, key.encode()).fault
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "ssh-Z9@x.-",
+    ],
+)
+def test_keys_of_every_kind_that_openssh_has_count(kind: str) -> None:
+    assert counts(f"ada {OURS} {key_of('a', kind)}").line.endswith(key_of("a", kind))
+
+
+@pytest.mark.parametrize(
+    "kind", ["pgp-rsa", "ssh", "dsa-ssh-x", "ssh-ed_25519", "xssh-ed25519", "ssh-", "ssh-a/b", "ssh-a+b"]
+)
+def test_keys_of_other_kinds_do_not(kind: str) -> None:
+    assert "cannot be read" in why(f"ada {OURS} {key_of('a', kind)}")
 
 
 def test_an_option_without_a_value_has_none() -> None:

@@ -178,6 +178,7 @@ def test_why_a_key_or_an_armour_is_none_is_said() -> None:
 
 
 def test_the_largest_signature_is_one_and_the_shortest_key_has_a_byte() -> None:
+    assert LARGEST_SIGNATURE == 16_384
     room = LARGEST_SIGNATURE - len(blob(signature=b""))
     assert len(blob(signature=b"s" * room)) == LARGEST_SIGNATURE
     assert read_signature(blob(signature=b"s" * room)).public_key == PUBLIC

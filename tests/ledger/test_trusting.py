@@ -16,10 +16,10 @@ from git_cto.errors import ToolError
 from git_cto.ledger.records import encode
 from git_cto.ledger.signers import Allowed, Signers, read_signers
 from git_cto.ledger.sshsig import NAMESPACE, fingerprint
-from git_cto.ledger.trusting import first_checks, pre_authentication, trusted
+from git_cto.ledger.trusting import MOST_CHECKS, first_checks, pre_authentication, trusted, weighed
 from git_cto.model import Record, Signature, Signer
 from git_cto.repo.ssh_keygen import Memory, check_all
-from tests.gate.values import a_verdict
+from tests.gate.values import a_review, a_verdict
 from tests.keys import AT, Key, new_key, revocation_list
 from tests.ledger.test_records import ABOUT, BODIES
 
@@ -205,6 +205,34 @@ def test_what_anybody_may_add_costs_a_bounded_number_of_checks(ada: Key) -> None
     assert judged(record, ada.line(), most=7).trusted
     found = judged(record, ada.line(), most=6)
     assert found.doubt == "there are too many signatures to check them all"
+
+
+@pytest.mark.parametrize(
+    "verdict, words",
+    [
+        ("approve", "there are too many signatures to check them all"),
+        ("revise", "there is a refusal whose signatures could not all be checked"),
+    ],
+)
+def test_what_was_not_checked_is_called_so_by_one_word(ada: Key, verdict: str, words: str) -> None:
+    record = encode(ABOUT, a_verdict(verdict=verdict, review=a_review(verdict=verdict)))
+    forged = signature(ada).sig
+    flooded = signed(
+        *(Signature(sig=forged[:-40] + bytes([forged[-40] ^ bit]) + forged[-39:]) for bit in (1, 2, 4)), record=record
+    )
+    (found,) = weighed([flooded], read_signers(ada.line().encode(), None), AT, os.environ, most=1)
+    assert (found.reason, found.record.doubt) == ("too-many", words)
+    (found,) = weighed([flooded], read_signers(b"\xff", None), AT, os.environ)
+    assert found.reason == "list"
+    (found,) = weighed([record], read_signers(b"", None), AT, os.environ)
+    assert found.reason == "unsigned"
+
+
+def test_as_many_signatures_are_checked_as_the_format_says(ada: Key) -> None:
+    """docs/ledger.md: whoever writes another reader must not take what this one leaves."""
+    assert MOST_CHECKS == 64
+    text = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+    assert f"At most {MOST_CHECKS} signatures are checked for one question" in text
 
 
 def test_thousands_of_forged_signatures_take_no_long_time_and_no_memory(ada: Key) -> None:
