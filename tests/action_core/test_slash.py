@@ -11,8 +11,8 @@ THREE = "def version():\n    return 3\n"
 
 
 def typed(stage: Stage, body: str, login: str = "ada", *script: object, **inputs: str) -> Ran:
-    """Somebody comments, and the job runs. HEAD is the pull request's head, in short."""
-    body = body.replace("HEAD", stage.github.state.pulls[7].head_sha[:7])
+    """Somebody comments, and the job runs. HEAD is the pull request's head."""
+    body = body.replace("HEAD", stage.github.state.pulls[7].head_sha)
     return stage.job(stage.comment(body, login), script, event="issue_comment", **inputs)  # type: ignore[arg-type]
 
 
@@ -182,6 +182,7 @@ def test_nobody_is_asked_whose_commits_are_unless_somebody_overrides(stage: Stag
         ("Seen", "It does not name the commit that it is about"),
         ("defaced is the word", "</code>, and the pull request stands elsewhere"),
         ("OLD Seen", "and the pull request stands elsewhere"),
+        ("SHORT Seen", "It does not name the commit in full, and others can be made"),
     ],
 )
 def test_an_override_is_about_the_commit_that_it_names(stage: Stage, said: str, why: str) -> None:
@@ -190,10 +191,10 @@ def test_an_override_is_about_the_commit_that_it_names(stage: Stage, said: str, 
     old = stage.opened()
     stage.github.permit("grace", "write")
     head = stage.pushed(THREE)
-    ran = typed(stage, f"/cto override {said.replace('OLD', old)}", "grace")
+    ran = typed(stage, f"/cto override {said.replace('OLD', old).replace('SHORT', head[:39])}", "grace")
     assert (ran.code, stage.records(), stage.checks()) == (1, 0, ["failure"]), ran.log
     assert why in stage.comment_text
-    assert f"/cto override <code>{head[:7]}</code>" in stage.comment_text
+    assert f"/cto override <code>{head}</code>" in stage.comment_text
     assert typed(stage, f"/cto override {head.upper()} Seen", "grace").code == 0
 
 

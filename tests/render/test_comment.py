@@ -28,7 +28,7 @@ from git_cto.render.fitting import size
 from git_cto.render.pull_parts import graph
 from tests.gate.values import CI, a_finding, quick
 from tests.render.github import HOSTILE, Page, hostile
-from tests.render.pulls import GUARDED, NEWER, PLACE, PULLS, a_pull, a_record, judged, worst
+from tests.render.pulls import GUARDED, HEAD, NEWER, PLACE, PULLS, a_pull, a_record, judged, worst
 
 INLINE = {"p", "br", "code", "span", "wbr", "strong", "a"}
 OURS = INLINE | {"h3", "h4", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "pre"}
@@ -69,7 +69,7 @@ SAID: dict[str, tuple[str, ...]] = {
         "The route is there, but it asks for a login.",
         "☐ needs no authentication (routes.py:41)",
         "2 findings: 1 major, 1 nit · on the lines of the diff: src/app/routes.py:41",
-        "Push a fix and it is judged again; /cto override 9f8e7d6 <reason> if you disagree (recorded).",
+        f"Push a fix and it is judged again; /cto override {HEAD} <reason> if you disagree (recorded).",
     ),
     "overruled": (
         "Codex said approve; git-cto says revise: verification failed: pytest tests -q;",
@@ -86,12 +86,12 @@ SAID: dict[str, tuple[str, ...]] = {
     "escalated": (
         "! A human is asked · round 2 of 5",
         "3 times in a row the verdict was revise: a human has to look.",
-        "@ada @grace: /cto continue <reason> for more rounds, or /cto override 9f8e7d6 <reason>",
+        f"@ada @grace: /cto continue <reason> for more rounds, or /cto override {HEAD} <reason>",
     ),
     "unreviewed": (
         "? Could not be reviewed",
         "Your OpenAI quota is used up until 14:05",
-        "Nothing was recorded, and this does not count as a round.",
+        "That is no verdict; the gate is closed.",
         "Next: git cto review again after 14:05, or --model gpt-5-mini",
         "/cto review tries again.",
     ),

@@ -91,7 +91,9 @@ def _obeyed(scene: Scene, command: Command, before: Callable[[Outcome], None]) -
 
 
 def _override(scene: Scene, command: Command) -> Outcome:
-    reason = checked_reason(scene.workspace, _about_this(scene, command), f"/cto override {_short(scene)} <reason>")
+    reason = checked_reason(
+        scene.workspace, _about_this(scene, command), f"/cto override {scene.pull.head_sha} <reason>"
+    )
     if scene.found.policy.gate.signer_is_not_author:
         _not_their_own(scene, command.who.login)
     if scene.pull.draft:
@@ -100,7 +102,7 @@ def _override(scene: Scene, command: Command) -> Outcome:
     now = scene.again()
     kept = hand_on(now)
     outcome = gate(now)  # which waits for a draft, whoever lets it in
-    notes = (*outcome.notes, *((_LATER.format(who=command.who.login),) if scene.pull.draft else ()))
+    notes = (*outcome.notes, *((_LATER.format(who=command.who.login),) if scene.pull.draft and not kept else ()))
     return replace(outcome, kept=kept, notes=notes)
 
 
@@ -126,13 +128,16 @@ def _not_their_own(scene: Scene, login: str) -> None:
 def _about_this(scene: Scene, command: Command) -> str:
     """The reason of an override, without the commit that it begins with. Raises where it is about something else."""
     _only_once(scene)
-    look = f"look at what is there now, then /cto override {_short(scene)} <reason>"
+    look = f"look at what is there now, then /cto override {scene.pull.head_sha} <reason>"
     named = _NAMED.match(command.reason)
     if named is None:
         why = "It does not name the commit that it is about, and others may have been pushed since it was typed."
         raise UsageError(why, look, code="which_commit")
     if not scene.pull.head_sha.startswith(named[1].lower()):
         raise UsageError(f"It names {named[1][:7]}, and the pull request stands elsewhere.", look, code="which_commit")
+    if len(named[1]) != len(scene.pull.head_sha):  # whoever may push has a second commit at hand that begins like that
+        why = "It does not name the commit in full, and others can be made that begin with the same digits."
+        raise UsageError(why, look, code="which_commit")
     moved = scene.means.hub.retargeted(scene.pull.number)
     if moved and not command.typed > moved:
         raise UsageError("The pull request was meant for another branch then.", look, code="retargeted")
@@ -143,10 +148,6 @@ def _only_once(scene: Scene) -> None:
     """Refuses what was typed for an earlier attempt of this job: it was about what stood there then."""
     if scene.means.job.again:
         raise UsageError("This job was run again, and a decision counts once.", "type it again", code="run_again")
-
-
-def _short(scene: Scene) -> str:
-    return scene.pull.head_sha[:7]
 
 
 def _go_on(scene: Scene, command: Command) -> Scene:

@@ -110,7 +110,7 @@ _LEADS: dict[State, str] = {
     "revise": "{summary}",
     "abort": "The reviewer's reason: {reason}",
     "escalated": "There is no approval, and the reviewer is not asked again without a human's word.",
-    "unreviewed": "There is no new verdict on {now}. Nothing was recorded, and this does not count as a round.",
+    "unreviewed": "Something stood in the way: nothing is decided about {now}. That is no verdict; the gate is closed.",
     "stale": "{judged} was approved. {came} since then, and nobody has judged {now}.",
     "needs_human": "It is approved. But it changes what the gate itself rests on:",
     "closed": "The gate is closed for {now}.",
@@ -245,5 +245,5 @@ def _next(state: PullState, telling: Callable[[str], str]) -> str:
     """What comes next, and what one can type."""
     asked = " ".join(map(telling, state.asked[:10])) or "Somebody with write access"
     hint = f"Next: {text(state.next_step, 500)}" if state.next_step and state.state in _WITH_HINT else ""
-    override = code(f"/cto override {state.head[:7]} <reason>")  # of what has been looked at, and of nothing later
+    override = code(f"/cto override {state.head} <reason>")  # of what has been looked at, and of nothing later
     return "\n\n".join(filter(None, (hint, _NEXT[state.state].format(asked=asked, override=override))))
