@@ -10,6 +10,7 @@ import http.server
 import os
 import subprocess
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def refuse_pushes(repository: Path, message: str) -> None:
     hook.chmod(0o755)
 
 
+@cache
 def _backend() -> str:
     exec_path = subprocess.run(["git", "--exec-path"], capture_output=True, check=True, text=True).stdout.strip()
     return f"{exec_path}/git-http-backend"

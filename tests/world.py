@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +17,14 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 import git_cto
 from git_cto.cli import run
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, Reply, Request, Step, message
+from tests import quick_codex
 
 PATH_OF_SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 TOP = Path(__file__).resolve().parents[1]
@@ -66,6 +68,14 @@ class World:
         self.path = path
         self._monkeypatch = monkeypatch
         path.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def copied(cls, template: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> Self:
+        """A repository that is a copy of another one."""
+        shutil.copytree(template, path, symlinks=True)
+        made = cls(path, monkeypatch)
+        made.git("update-index", "-q", "--refresh")  # the index knows files by their inodes
+        return made
 
     # ---- git
 
@@ -138,6 +148,7 @@ class World:
         home = Path(os.environ["HOME"]) / ".codex"
         home.mkdir(exist_ok=True)
         (home / "config.toml").write_text(config)
+        quick_codex.settle(home, agents_folder() / "codex")
         self._monkeypatch.setenv(KEY_VARIABLE, "sk-scripted-0123456789abcdef")
 
     def process(self, *argv: str, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 -- Popen's options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from git_cto.agents.base import Activity, Answer, EngineError, Limits, Question
 from git_cto.agents.codex import Codex
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, Request, Step
+from tests.world import agents_folder
 
 KEY = "sk-demo-0123456789abcdef"
 STRICT_SCHEMA: Mapping[str, object] = {
@@ -29,11 +29,8 @@ QUICK = Limits(idle=20, total=30, grace=1, rate_limit_tries=3, rate_limit_wait=0
 @pytest.fixture(scope="session")
 def codex_bin() -> Path:
     """The directory of the real `codex`."""
-    top = Path(__file__).resolve().parents[2]
-    named = os.environ.get("GIT_CTO_TEST_BIN")
-    for folder in (top / "node_modules" / ".bin", *([Path(named)] if named else [])):
-        if (folder / "codex").exists():
-            return folder
+    if (agents_folder() / "codex").exists():
+        return agents_folder()
     found = shutil.which("codex")
     if found is None:
         pytest.fail("the tests run the real Codex: npm ci")

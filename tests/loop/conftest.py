@@ -11,10 +11,7 @@ from tests.loop.world import Loop
 
 
 @pytest.fixture
-def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_service: Path) -> Iterator[Loop]:
     """A repository with one commit on main, checked out, and both models at hand."""
-    with Loop(tmp_path / "repo", monkeypatch) as made:
-        made.git("init", "--quiet", "--initial-branch=main")
-        made.write("app.py", "def version():\n    return 1\n")
-        made.commit("A tiny service")
+    with Loop.copied(tiny_service, tmp_path / "repo", monkeypatch) as made:
         yield made
