@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from git_cto.ledger.sshsig import NAMESPACE, dearmoured, read_key
@@ -56,6 +57,24 @@ def new_key(
     argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", principal, "-f", str(path)]
     subprocess.run(argv, check=True, capture_output=True)
     return Key(path, principal)
+
+
+def known_key(folder: Path, principal: str) -> Key:
+    """A key pair that this person has in every test of a session: making a new one takes longer than to use it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{principal.partition('@')[0]}_ed25519"
+    private, public = _pair(principal)
+    path.write_text(private)
+    path.chmod(0o600)
+    Path(f"{path}.pub").write_text(public)
+    return Key(path, principal)
+
+
+@cache
+def _pair(principal: str) -> tuple[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = new_key(Path(folder), principal)
+        return made.private, Path(f"{made.path}.pub").read_text()
 
 
 def revocation_list(folder: Path, *keys: Key) -> bytes:

@@ -20,7 +20,7 @@ from git_cto.work.surveying import Survey, survey
 from git_cto.work.workspace import Workspace, now
 from tests.cli.scenes import TWO, changed
 from tests.gate.values import a_review, a_verdict, an_override
-from tests.keys import Key, new_key
+from tests.keys import Key, known_key
 from tests.world import Said, World
 
 SIGNED = '[gate]\ntrust = "signed"\n'
@@ -161,7 +161,7 @@ def _override(found: Survey, **said: Any) -> Predicate:  # noqa: ANN401 -- field
 def team(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
     """A repository with signers on main, and a branch `topic` of Ada's."""
     names = ("ada", "ben", "cleo", "ci", "eve")
-    made = Team(world, monkeypatch, **{name: new_key(folder, f"{name}@example.org") for name in names})
+    made = Team(world, monkeypatch, **{name: known_key(folder, f"{name}@example.org") for name in names})
     made.signers(made.allowed)
     changed(world, TWO)
     return made

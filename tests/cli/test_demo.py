@@ -34,8 +34,11 @@ def program(world: World, *argv: str) -> Said:
     return Said(process.returncode, out.decode(), err.decode())
 
 
-def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(nowhere: World, tmp_path: Path) -> None:
-    """Plan, tasks, a refusal, the fix, an approval, the gate, the note; and not one file anywhere."""
+def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(
+    nowhere: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plan, tasks, a refusal, the fix, an approval, the gate, the note; and not one file anywhere. As npm has it."""
+    monkeypatch.setenv("PATH", f"{agents_folder()}{os.pathsep}{os.environ['PATH']}")
     home = Path(os.environ["HOME"])
     before = snapshot(home, tmp_path)
     said = program(nowhere)
@@ -65,8 +68,19 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(nowhere: World
     assert snapshot(home, tmp_path) == before
 
 
-def test_the_demo_can_be_kept_and_goes_on_as_a_repository(nowhere: World, tmp_path: Path) -> None:
-    said = program(nowhere, "--keep", "--json")
+def test_no_key_of_the_user_is_used_and_what_is_kept_goes_on_as_a_repository(
+    nowhere: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where a key is set, and a configuration of the user's that would break Codex does not matter."""
+    settings = Path(os.environ["HOME"]) / ".gitconfig"
+    usual = settings.read_text()
+    with monkeypatch.context() as user:
+        user.setenv("CODEX_API_KEY", "sk-never-used-0123456789abcdef")
+        user.setenv("CODEX_HOME", "/nowhere/at/all")
+        user.setenv("GIT_DIR", "/nowhere/at/all")
+        settings.write_text("[core]\n\thooksPath = /nowhere\n[commit]\n\tgpgsign = true\n")
+        said = program(nowhere, "--keep", "--json")
+    settings.write_text(usual)
     assert said.code == 0, said.text
     kept = json.loads(said.out)
     assert kept == {
@@ -76,21 +90,11 @@ def test_the_demo_can_be_kept_and_goes_on_as_a_repository(nowhere: World, tmp_pa
         "allowed": True,
         "repository": kept["repository"],
     }
-    repository = World(Path(kept["repository"]), nowhere._monkeypatch)
+    repository = World(Path(kept["repository"]), monkeypatch)
     trunk = repository.git("for-each-ref", "--format=%(refname:short)", "refs/heads/cto/*/trunk")
     assert repository.cto("gate", trunk).code == 0
     assert len(repository.cto("log", trunk, "--json").json["records"]) == 3
     assert "login=False" in repository.git("diff", f"main..{trunk}")
-
-
-def test_no_key_of_the_user_is_used(nowhere: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even where one is set, and a configuration of the user's that would break Codex does not matter."""
-    monkeypatch.setenv("CODEX_API_KEY", "sk-never-used-0123456789abcdef")
-    monkeypatch.setenv("CODEX_HOME", "/nowhere/at/all")
-    monkeypatch.setenv("GIT_DIR", "/nowhere/at/all")
-    (Path(os.environ["HOME"]) / ".gitconfig").write_text("[core]\n\thooksPath = /nowhere\n[commit]\n\tgpgsign = true\n")
-    said = program(nowhere)
-    assert said.code == 0, said.text
 
 
 def test_without_codex_the_demo_says_what_to_install(
