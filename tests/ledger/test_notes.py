@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -246,6 +248,37 @@ def test_a_stale_lock_is_named(repo: Repo, monkeypatch: MonkeyPatch) -> None:
     assert told.value.hint.endswith(f"rm {lock}")
     assert repo.lines("head") == {b"a record"}
     lock.unlink()
+    repo.notes.append([repo.thing("head")], b"another")
+    assert repo.lines("head") == {b"a record", b"another"}
+
+
+def test_to_have_stood_in_the_queue_for_long_makes_no_lock_a_stale_one(repo: Repo, monkeypatch: MonkeyPatch) -> None:
+    """Somebody who does not queue holds the ref's lock for a moment, just when it is our turn at last."""
+    repo.notes.append([repo.thing("head")], b"a record")
+    lock = repo.path / ".git" / "refs" / "notes" / "cto-records.lock"
+    lock.touch()
+    other = os.open(repo.path / ".git" / writing.QUEUE, os.O_RDWR)
+    fcntl.flock(other, fcntl.LOCK_EX)
+
+    class Clock:
+        """The time. The first pause in the queue takes long, and the lock is gone once git has waited for it."""
+
+        past = turn = 0.0
+        time = staticmethod(time.time)
+
+        def monotonic(self) -> float:
+            now = time.monotonic()
+            if self.turn and now - self.turn > 1:  # which is how long git waits
+                lock.unlink(missing_ok=True)
+            return now + self.past
+
+        def sleep(self, seconds: float) -> None:
+            if self.turn:
+                return time.sleep(seconds)
+            self.past, self.turn = 2 * writing.STALE_SECONDS, time.monotonic()
+            return os.close(other)
+
+    monkeypatch.setattr(writing, "time", Clock())
     repo.notes.append([repo.thing("head")], b"another")
     assert repo.lines("head") == {b"a record", b"another"}
 

@@ -192,8 +192,9 @@ class Notes:
 
         When a commit of the shadow has more than the notes, both are united first.
         """
-        races, gained = Races(), 0
+        gained = 0
         with queue(self._git.place.common_dir):
+            races = Races()  # from here: to have stood in the queue for long says nothing of a lock
             while True:
                 with self._git.objects() as reader:
                     notes = self._tip(reader, self._ref)
