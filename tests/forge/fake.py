@@ -187,6 +187,10 @@ class FakeGitHub:
         """Answers matching requests with `status`, `times` times; `told` are fields of a `Fault`."""
         self._faults.append(Fault(method, re.compile(pattern), status, times, **told))
 
+    def forgive(self) -> None:
+        """Nothing goes wrong any more."""
+        self._faults.clear()
+
     def drop(self, method: str, pattern: str, *, times: int = 1, after: bool = False) -> None:
         """Ends the connection instead of answering; with `after`, what was asked for has been done."""
         self.fail(method, pattern, 0, times=times, after=after)

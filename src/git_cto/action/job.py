@@ -225,7 +225,11 @@ def _obeyed(means: Means, number: int, comment: int, command: Command) -> Ended:
     """What a command comes to, where who typed it may; anybody else's costs nothing."""
     if not may(means, command):
         return _ignored(f"{command.who.login} may not do that here: nothing was done.")
-    means.hub.react(comment, "eyes")
+    try:
+        means.hub.react(comment, "eyes")
+    except ToolError as error:
+        if error.code == "forge_not_found":  # whoever typed it, or somebody who may, has taken it back
+            return _ignored("The comment is not there any more: nothing was done.")
     return judge_pull(means, number, lambda scene, post: obey(scene, command, before=post.underway), comment=True)
 
 
