@@ -255,6 +255,7 @@ def test_what_a_program_calls_itself(said: str) -> None:
         *("claude monet", "claude  opus", "claude--code", "claude_code", "claude/code", "claude opusx", "claudex"),
         *(
             "my claude",
+            "github github claude",
             "hub claude",
             "githubclaude",
             "github  claude",
@@ -279,7 +280,7 @@ def test_a_name_that_only_begins_like_a_programs_is_a_persons(said: str) -> None
     assert co_author_vendor(f"{said} <x@y>") == ""
 
 
-@pytest.mark.parametrize("said", ["claude [bot]", "my claude[bot]", "claude  (a)[bot]"])
+@pytest.mark.parametrize("said", ["claude [bot]", "my claude[bot]", "claude[bot][bot]", "claude  (a)[bot]"])
 def test_a_bot_of_another_name_is_nobodys(said: str) -> None:
     assert co_author_vendor(f"{said} <x@y>") is None
 
