@@ -56,7 +56,7 @@ CASES: dict[str, tuple[Sequence[Step], str, str, int]] = {
     "usage limit": (
         [error(429, "The usage limit has been reached", type="usage_limit_reached", resets_at=in_an_hour())],
         "quota",
-        r"used up until \d\d:\d\d \(Codex said so\)",
+        r"used up until (\w+ \d+\w\w, \d{4}, )?\d\d:\d\d \(Codex said so\)",
         1,
     ),
     "usage limit without a time": (
