@@ -148,7 +148,7 @@ def _executable(path: Path, script: str) -> None:
 @pytest.fixture
 def approved(world: World) -> str:
     """A run that was planned, done and approved, with its trunk checked out. Returns the run's id."""
-    run = world.planned()
+    run = world.planned_by_codex()
     assert world.cto("start", "t1").code == 0
     world.write("app.py", "def version():\n    return 2\n")
     assert world.cto("finish", "-m", "Says 2").code == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,11 @@ from typing import Any, Self
 import pytest
 
 import git_cto
+from git_cto.answers import read_plan
 from git_cto.cli import run
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, Reply, Request, Step, message
+from git_cto.model import Actor, EngineUse, PlanRecord, Subject
+from git_cto.work.workspace import Workspace, now
 from tests import quick_codex
 
 PATH_OF_SYSTEM = "/usr/local/bin:/usr/bin:/bin"
@@ -159,7 +163,29 @@ class World:
     # ---- situations
 
     def planned(self, *tasks: dict[str, Any], **said: Any) -> str:  # noqa: ANN401 -- JSON
-        """Plans a run with these tasks (default: one that modifies app.py) and returns its id."""
+        """A run with these tasks (default: one that modifies app.py), without asking anybody. Returns its id.
+
+        Its trunk starts at HEAD. There is the record and no artifact; `planned_by_codex` has both.
+        """
+        run = f"raise-the-version-{secrets.token_hex(3)}"
+        with Workspace(str(self.path), os.environ) as workspace:
+            body = PlanRecord(
+                run=run,
+                series=f"run/{run}",
+                target="refs/heads/main",
+                target_commit=self.git("rev-parse", "main"),
+                start=self.head,
+                plan=read_plan(json.dumps(plan_answer(*tasks, **said))),
+                engine=EngineUse(engine="codex", version="0.169.0", model="gpt-5.4-pro", effort="high"),
+                actor=Actor(name="Ada", email="ada@example.org"),
+                time=now(),
+            )
+            workspace.ledger.add(Subject(head=self.head), body, series=body.series)
+        self.git("branch", f"cto/{run}/trunk")
+        return run
+
+    def planned_by_codex(self, *tasks: dict[str, Any], **said: Any) -> str:  # noqa: ANN401 -- JSON
+        """Plans a run with these tasks as a user does, and returns its id."""
         answer = plan_answer(*tasks, **said)
         done = self.ask([message(json.dumps(answer))], "plan", "Raise the version", "--json")
         assert done.code == 0, done.text

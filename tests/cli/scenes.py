@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import secrets
 import subprocess
 import sys
 import time
@@ -14,11 +13,8 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from git_cto.answers import read_plan
 from git_cto.demo.server import ModelServer, Step, message
-from git_cto.model import Actor, EngineUse, PlanRecord, Subject
-from git_cto.work.workspace import Workspace, now
-from tests.world import Said, World, head_of, plan_answer
+from tests.world import Said, World, head_of
 
 TWO = "def version():\n    return 2\n"
 THREE = "def version():\n    return 3\n"
@@ -92,26 +88,6 @@ def hook(world: World, name: str, script: str) -> Path:
     path = world.write(f".git/hooks/{name}", "#!/bin/sh\n" + script)
     path.chmod(0o755)
     return path
-
-
-def run_of(world: World, *tasks: dict[str, Any], **said: Any) -> str:  # noqa: ANN401 -- JSON
-    """A run with these tasks, put into the ledger without asking anybody; its trunk starts at HEAD."""
-    run = f"a-run-{secrets.token_hex(3)}"
-    with Workspace(str(world.path), os.environ) as workspace:
-        body = PlanRecord(
-            run=run,
-            series=f"run/{run}",
-            target="refs/heads/main",
-            target_commit=world.git("rev-parse", "main"),
-            start=world.head,
-            plan=read_plan(json.dumps(plan_answer(*tasks, **said))),
-            engine=EngineUse(engine="codex", version="0.169.0", model="gpt-5.4-pro", effort="high"),
-            actor=Actor(name="Ada", email="ada@example.org"),
-            time=now(),
-        )
-        workspace.ledger.add(Subject(head=world.head), body, series=body.series)
-    world.git("branch", f"cto/{run}/trunk")
-    return run
 
 
 def answering(text: Callable[[str], str]) -> Step:

@@ -13,7 +13,7 @@ import pytest
 from git_cto import __version__
 from git_cto.cli import VERBS
 from git_cto.demo.server import ModelServer, hang
-from tests.cli.scenes import changed, ledger, on_a_terminal, run_of
+from tests.cli.scenes import changed, ledger, on_a_terminal
 from tests.world import World, review_reply
 
 # ---- the table
@@ -185,7 +185,7 @@ def test_a_time_limit_is_3_with_the_option_to_raise(world: World) -> None:
 
 def test_every_verb_that_succeeds_is_0(world: World, tmp_path: Path) -> None:
     """The ones whose success is no verdict."""
-    run = run_of(world)
+    run = world.planned()
     world.git("clone", "--quiet", "--bare", str(world.path), str(tmp_path / "hub.git"))
     world.git("remote", "add", "origin", str(tmp_path / "hub.git"))
     for argv in (

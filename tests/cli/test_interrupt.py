@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from git_cto.demo.server import ModelServer, hang
-from tests.cli.scenes import LEDGER, changed, everything, ledger, processes_with, run_of, wait_for
+from tests.cli.scenes import LEDGER, changed, everything, ledger, processes_with, wait_for
 from tests.world import World
 
 
@@ -71,7 +71,7 @@ def test_a_termination_cleans_up_as_well(world: World, tmp_path: Path) -> None:
 
 def test_a_finish_that_is_interrupted_in_a_hook_loses_nothing(world: World, tmp_path: Path) -> None:
     """The hook runs for as long as somebody wants; Ctrl-C ends it, and the work is where it was."""
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", "def version():\n    return 2\n")
     reached = tmp_path / "reached"

@@ -13,7 +13,7 @@ import pytest
 
 from git_cto.cli import VERBS
 from git_cto.work.documents.catalogue import DOCUMENTS
-from tests.cli.scenes import TWO, changed, done, run_of, saying
+from tests.cli.scenes import TWO, changed, done, saying
 from tests.keys import new_key
 from tests.world import Said, World, finding, plan_answer, review_reply
 
@@ -43,17 +43,17 @@ def _dry_review(world: World) -> Said:
 
 
 def _tasks(world: World) -> Said:
-    run_of(world)
+    world.planned()
     return world.cto("tasks", "--json")
 
 
 def _start(world: World) -> Said:
-    run_of(world)
+    world.planned()
     return world.cto("start", "t1", "--json")
 
 
 def _finish(world: World) -> Said:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     return world.cto("finish", "-m", "Did it", "--json")
@@ -130,7 +130,7 @@ def _log(world: World) -> Said:
 
 
 def _show(world: World) -> Said:
-    return world.cto("show", run_of(world), "--json")
+    return world.cto("show", world.planned(), "--json")
 
 
 def _continue(world: World) -> Said:

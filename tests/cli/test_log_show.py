@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.scenes import THREE, changed, do, records, run_of
+from tests.cli.scenes import THREE, changed, do, records
 from tests.world import World, finding, task, task_review
 
 
@@ -28,7 +28,7 @@ def test_the_log_of_a_branch_is_its_series_the_newest_first(world: World) -> Non
 
 
 def test_the_log_of_a_run_has_its_plan_whatever_is_checked_out_of_it(world: World) -> None:
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", THREE)
     for branch in (f"cto/{run}/trunk", f"cto/{run}/t1"):
         assert [one["kind"] for one in world.cto("log", branch, "--json").json["records"]] == ["plan"]
@@ -47,14 +47,14 @@ def test_all_shows_every_series(world: World) -> None:
     changed(world)
     world.reviewed()
     world.git("switch", "--quiet", "main")
-    run_of(world)
+    world.planned()
     assert world.cto("log", "--json").json["records"] != records(world)
     assert {one["kind"] for one in records(world)} == {"plan", "verdict"}
 
 
 def test_show_has_the_whole_verdict(world: World) -> None:
     """Tasks, criteria, findings with suggestion, reasons, coverage, who and when."""
-    run_of(world)
+    world.planned()
     do(world, "t1", "app.py", THREE)
     world.reviewed(
         task_reviews=[task_review("t1", "fail", feedback="It says 3.")],
@@ -80,7 +80,7 @@ def test_show_has_the_whole_verdict(world: World) -> None:
 
 
 def test_show_of_a_run_is_its_latest_plan(world: World) -> None:
-    run = run_of(world, analysis="THE-ANALYSIS")
+    run = world.planned(analysis="THE-ANALYSIS")
     for argv in ([run], [f"cto/{run}/trunk"], ["--json", run]):
         said = world.cto("show", *argv)
         assert (said.code, "THE-ANALYSIS" in said.out) == (0, True), said.text
@@ -88,7 +88,7 @@ def test_show_of_a_run_is_its_latest_plan(world: World) -> None:
 
 def test_show_of_a_commit_is_the_last_word_on_it(world: World) -> None:
     """The verdict, although the plan that it revised is newer; and the override after it."""
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", THREE)
     world.reviewed(revised_tasks=[task("t2", target="other.py")])
     for argv in ([], [world.head], [world.head[:10]], [f"cto/{run}/trunk"]):

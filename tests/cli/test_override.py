@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scenes import TWO, changed, do, ledger, records, run_of
+from tests.cli.scenes import TWO, changed, do, ledger, records
 from tests.world import World, finding
 
 
@@ -72,7 +72,7 @@ def test_a_control_path_needs_a_human_on_top_of_the_approval(world: World) -> No
 
 
 def test_an_override_of_a_run_is_part_of_its_series(world: World) -> None:
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", TWO)
     said = world.cto("override", "--reason", "By hand", "--json")
     assert (said.code, said.json["series"]) == (0, f"run/{run}"), said.text

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from git_cto.demo.server import ModelServer, Reply, Request, Step, message
-from tests.cli.scenes import artifacts, changed, do, records, run_of
+from tests.cli.scenes import artifacts, changed, do, records
 from tests.world import World, plan_answer, review_reply, task
 
 
@@ -91,7 +91,7 @@ def test_a_commit_during_a_review_is_not_what_was_reviewed(world: World) -> None
 
 
 def test_a_task_finished_during_a_review_is_not_what_was_reviewed(world: World) -> None:
-    run_of(world, task("t1"), task("t2", action="create_file", target="other.py"))
+    world.planned(task("t1"), task("t2", action="create_file", target="other.py"))
     do(world, "t1", "app.py", "def version():\n    return 2\n")
     head = world.head
 

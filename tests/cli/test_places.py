@@ -84,7 +84,7 @@ def test_before_the_first_commit(world: World, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["plan", "start", "finish"])
 def test_a_bare_repository_has_nothing_to_work_in(world: World, verb: str) -> None:
-    run = world.planned()
+    run = world.planned_by_codex()
     world.git("config", "core.bare", "true")
     argv = VERBS[verb] if verb == "plan" else (*VERBS[verb], "--run", run)
     world.path = world.path / ".git"
@@ -183,14 +183,14 @@ def test_a_target_that_does_not_exist(world: World, verb: str) -> None:
     "argv", [("tasks", "nope"), ("start", "t1", "--run", "nope"), ("finish", "-m", "x", "--run", "nope")]
 )
 def test_an_unknown_run(world: World, argv: tuple[str, ...]) -> None:
-    run = world.planned()
+    run = world.planned_by_codex()
     assert "git cto sync" in refused(world, argv, f"The ledger has no plan of a run 'nope' (runs here: {run}).")
 
 
 @pytest.mark.parametrize("name", ["--x", "../x", "A", "a/b", "", "x" * 200, "\x1b[2J", "a\nb"])
 def test_what_cannot_be_a_run(world: World, name: str) -> None:
-    world.planned()
-    world.planned()
+    world.planned_by_codex()
+    world.planned_by_codex()
     assert world.cto("tasks", "--json", "--", name).code == 2
     assert "\x1b" not in world.cto("tasks", "--", name).text
 
@@ -204,14 +204,14 @@ def test_an_unknown_run_is_not_judged(world: World, verb: str) -> None:
 
 
 def test_an_unknown_task(world: World) -> None:
-    run = world.planned()
+    run = world.planned_by_codex()
     hint = refused(world, ("start", "t9"), f"Run {run} has no task 't9' (it has t1).")
     assert hint == f"git cto tasks {run}"
     refused(world, ("finish", "t9", "-m", "x"), f"Run {run} has no task 't9' (it has t1).")
 
 
 def test_what_finish_needs(world: World) -> None:
-    world.planned()
+    world.planned_by_codex()
     assert "git cto start" in refused(world, VERBS["finish"], "You are on no task's branch")
     assert "git cto start t1" in refused(world, ("finish", "t1", "-m", "x"), "is not checked out")
     world.cto("start", "t1")
@@ -346,7 +346,7 @@ def test_nobody_decides_without_a_name(world: World, verb: str) -> None:
 
 
 def test_nothing_is_finished_without_a_name(world: World) -> None:
-    world.planned()
+    world.planned_by_codex()
     world.cto("start", "t1")
     world.write("app.py", "def version():\n    return 2\n")
     (Path(os.environ["HOME"]) / ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
@@ -370,7 +370,7 @@ def test_a_linked_worktree_shares_the_ledger_and_has_its_own_head(world: World) 
 
 
 def test_a_run_goes_on_in_a_linked_worktree(world: World) -> None:
-    world.planned()
+    world.planned_by_codex()
     linked = World(world.path.parent / "linked", world._monkeypatch)
     world.git("worktree", "add", "-q", "--detach", str(linked.path))
     assert linked.cto("start", "t1").code == 0
@@ -390,12 +390,12 @@ def test_a_submodule_is_a_repository_of_its_own(world: World) -> None:
     assert (said.code, said.json["head"]) == (0, commit), said.text
     assert said.json["artifact"].startswith(str(inner.path / ".codex-cto"))
     assert inner.cto("gate").code == 0
-    assert inner.planned()
+    assert inner.planned_by_codex()
     assert inner.cto("start", "t1").code == 0
 
 
 def test_a_folder_of_the_worktree_is_as_good_as_its_top(world: World) -> None:
-    world.planned()
+    world.planned_by_codex()
     folder = World(world.path / "deep" / "er", world._monkeypatch)
     assert folder.cto("start", "t1").code == 0
     world.write("app.py", "def version():\n    return 2\n")
@@ -455,7 +455,7 @@ def test_git_can_be_pointed_at_a_repository(world: World, monkeypatch: pytest.Mo
 
 
 def test_an_index_of_somebody_else_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.planned()
+    world.planned_by_codex()
     index = world.path.parent / "index"
     index.write_bytes(b"not an index")
     monkeypatch.setenv("GIT_INDEX_FILE", str(index))
@@ -479,7 +479,7 @@ def test_a_repository_of_somebody_else_is_refused_like_git_does(world: World) ->
 
 
 def test_a_repository_that_cannot_be_written_can_be_asked_and_nothing_is_half_recorded(world: World) -> None:
-    world.planned()
+    world.planned_by_codex()
     changed(world)
     before = ledger(world)
     # Root may write anywhere, unless it gives that up.

@@ -324,7 +324,7 @@ def test_artifacts_that_cannot_be_kept_are_a_note_and_no_failure(world: World) -
 
 
 def test_two_plans_are_two_runs(world: World) -> None:
-    first, second = world.planned(), world.planned()
+    first, second = world.planned_by_codex(), world.planned_by_codex()
     assert first != second
     assert world.git("branch", "--list", "cto/*/trunk", "--format=%(refname:short)").split() == sorted(
         [f"cto/{first}/trunk", f"cto/{second}/trunk"]

@@ -24,7 +24,7 @@ def test_an_open_major_finding_makes_an_approval_a_revise(world: World) -> None:
 
 
 def test_a_run_is_planned_done_reviewed_and_approved(world: World) -> None:
-    run = world.planned()
+    run = world.planned_by_codex()
     assert world.cto("start", "t1").code == 0
     world.write("app.py", "def version():\n    return 2\n")
     done = world.cto("finish", "-m", "Says 2")
@@ -35,7 +35,7 @@ def test_a_run_is_planned_done_reviewed_and_approved(world: World) -> None:
 
 
 def test_the_change_of_an_approved_run_is_approved_under_any_name(world: World) -> None:
-    world.planned()
+    world.planned_by_codex()
     assert world.cto("start", "t1").code == 0
     world.write("app.py", "def version():\n    return 2\n")
     assert world.cto("finish", "-m", "Says 2").code == 0

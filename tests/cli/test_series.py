@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scenes import THREE, TWO, changed, do, ledger, records, run_of
+from tests.cli.scenes import THREE, TWO, changed, do, ledger, records
 from tests.world import Said, World, finding, review_reply, task, task_review
 
 
@@ -53,7 +53,7 @@ def test_the_same_question_under_another_commit_is_the_same(world: World) -> Non
 
 def test_a_fix_that_changes_nothing_is_the_same_question(world: World) -> None:
     """Results are judged by their outcomes: one more empty result of the same outcome is not news."""
-    run_of(world)
+    world.planned()
     do(world, "t1", "app.py", TWO)
     assert world.reviewed(verdict="revise", task_reviews=[task_review("t1", "fail")]).code == 1
     world.cto("start", "t1")
@@ -63,7 +63,7 @@ def test_a_fix_that_changes_nothing_is_the_same_question(world: World) -> None:
 
 
 def test_another_outcome_of_a_task_is_a_new_question(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     world.cto("finish", "--blocked", "-m", "Waiting for Bob")
@@ -188,7 +188,7 @@ def test_ids_of_findings_are_unique_in_a_series(world: World) -> None:
 
 def test_revised_tasks_make_a_new_plan_that_supersedes_the_old(world: World) -> None:
     """A known id amends that task, a new one is appended; the approval that came with it is none."""
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", TWO)
     old = records(world, "plan")[0]["id"]
     amended = task("t1", description="Raise the version to 3", acceptance_criteria=["version() returns 3"])
@@ -214,7 +214,7 @@ def test_revised_tasks_make_a_new_plan_that_supersedes_the_old(world: World) -> 
 
 
 def test_revised_tasks_that_cannot_be_done_are_asked_for_again(world: World) -> None:
-    run_of(world)
+    world.planned()
     do(world, "t1", "app.py", TWO)
     circle = [task("t1", depends_on=["t2"]), task("t2", depends_on=["t1"])]
     said = world.ask([review_reply(revised_tasks=circle), review_reply()], "review", "--json")
@@ -306,7 +306,7 @@ def test_an_inconclusive_review_counts_as_no_round(world: World) -> None:
 
 
 def test_an_abort_stops_the_series_until_a_human_has_spoken(world: World) -> None:
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", TWO)
     assert world.reviewed(verdict="abort", reason="Not this way.").code == 4
     do(world, "t1", "app.py", THREE)

@@ -53,7 +53,7 @@ def test_where_git_signs_nothing_nothing_is_signed(world: World) -> None:
 
 def test_where_git_signs_commits_every_kind_of_record_is_signed(world: World, key: Key) -> None:
     signs_commits(world, key)
-    world.planned()
+    world.planned_by_codex()
     assert world.cto("start", "t1").code == 0
     world.write("app.py", TWO)
     assert world.cto("finish", "-m", "Did it").code == 0

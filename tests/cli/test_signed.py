@@ -17,7 +17,7 @@ from git_cto.ledger.sshsig import fingerprint
 from git_cto.ledger.trusting import MOST_CHECKS, pre_authentication
 from git_cto.model import Signature, Subject, Suspicion, TaskResult
 from git_cto.work.workspace import Workspace
-from tests.cli.scenes import LEDGER, THREE, TWO, records, run_of
+from tests.cli.scenes import LEDGER, THREE, TWO, records
 from tests.cli.signed import SIGNED, Team, team
 from tests.gate.values import CODEX, a_plan_record, ran, seen
 from tests.keys import new_key, revocation_list
@@ -65,7 +65,7 @@ def test_an_amended_message_carries_a_signed_approval(team: Team) -> None:
 def test_a_run_is_planned_reviewed_and_let_in_by_signed_records(team: Team) -> None:
     team.world.git("switch", "--quiet", "main")
     with team.as_(team.ben):
-        run = team.world.planned()
+        run = team.world.planned_by_codex()
         assert team.world.cto("start", "t1").code == 0
         team.world.write("app.py", TWO)
         assert team.world.cto("finish", "-m", "Did it").code == 0
@@ -635,7 +635,7 @@ def test_a_plan_that_nobody_signed_chooses_no_judge_in_ci(team: Team, monkeypatc
     world = team.world
     world.git("branch", "lax", "main~1")
     world.git("switch", "--quiet", "main")
-    run = run_of(world)
+    run = world.planned()
     world.git("switch", "--quiet", f"cto/{run}/trunk")
     world.commit("Say 3", app__py=THREE)
     plan = a_plan_record(
@@ -655,7 +655,7 @@ def test_a_plan_that_nobody_signed_chooses_no_judge_in_ci(team: Team, monkeypatc
 def test_a_run_whose_plan_nobody_signed_is_not_reviewed(team: Team) -> None:
     world = team.world
     world.git("switch", "--quiet", "main")
-    run = run_of(world)
+    run = world.planned()
     world.git("switch", "--quiet", f"cto/{run}/trunk")
     world.commit("Say 3", app__py=THREE)
     said = team.reviewed(team.ben)
@@ -672,7 +672,7 @@ def test_an_unsigned_plan_does_not_take_the_place_of_a_signed_one(team: Team, mo
     world = team.world
     world.git("switch", "--quiet", "main")
     with team.as_(team.ben):
-        run = world.planned()
+        run = world.planned_by_codex()
     subject = records(world, "plan")[0]["subject"]
     plan = a_plan_record(run=run, series=f"run/{run}", start=subject["head"], time="2099-01-01T00:00:00.000Z")
     with Workspace(str(world.path), os.environ) as workspace:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scenes import THREE, TWO, changed, do, ledger, records, run_of
+from tests.cli.scenes import THREE, TWO, changed, do, ledger, records
 from tests.http_git import GitServer
 from tests.world import World
 
@@ -80,7 +80,7 @@ def test_a_run_that_was_planned_elsewhere_goes_on_here(
     world: World, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Branches by git, plan and verdicts by sync."""
-    run = run_of(world)
+    run = world.planned()
     world.git("push", "--quiet", "origin", f"cto/{run}/trunk")
     world.cto("sync")
     other = clone(world, str(hub), tmp_path, monkeypatch)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scenes import TWO, do, everything, hook, ledger, run_of
+from tests.cli.scenes import TWO, do, everything, hook, ledger
 from tests.world import World, finding, task, task_review
 
 
@@ -30,8 +30,7 @@ def trailers(world: World, commit: str) -> list[str]:
 def test_the_five_actions_are_done_in_the_order_of_their_dependencies(world: World) -> None:
     """Each on a branch of its own that starts at trunk and is merged into it; the plan's own order does not matter."""
     world.commit("A thing to delete", old__py="x = 1\n")
-    run = run_of(
-        world,
+    run = world.planned(
         task("suite", action="verify", target="python3 -c 'import app'", depends_on=["edit"]),
         task("edit", depends_on=["make"]),
         task("make", action="create_file", target="new.py"),
@@ -58,7 +57,7 @@ def test_the_five_actions_are_done_in_the_order_of_their_dependencies(world: Wor
 
 
 def test_a_result_is_a_commit_with_trailers_merged_without_fast_forward(world: World) -> None:
-    run = run_of(world)
+    run = world.planned()
     done = do(world, "t1", "app.py", TWO, "Says 2\n\nBecause 1 was not enough.")
     result, merge = world.git("rev-parse", "HEAD^2"), world.head
     assert f"{result[:7]}, merged into cto/{run}/trunk" in done.out
@@ -73,7 +72,7 @@ def test_a_result_is_a_commit_with_trailers_merged_without_fast_forward(world: W
 
 def test_work_that_was_committed_before_gets_an_empty_result_commit(world: World) -> None:
     """By the user or by an agent on the task's branch: its commits stay as they are."""
-    run = run_of(world)
+    run = world.planned()
     world.cto("start", "t1")
     own = world.commit("My own message", app__py=TWO)
     done = world.cto("finish", "-m", "Says 2", "--json")
@@ -90,7 +89,7 @@ def test_work_that_was_committed_before_gets_an_empty_result_commit(world: World
 
 
 def test_a_task_that_changed_nothing_still_has_a_result_and_a_note(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     done = world.cto("finish", "-m", "It was right already")
     assert done.code == 0, done.text
@@ -108,7 +107,7 @@ def test_a_task_that_changed_nothing_still_has_a_result_and_a_note(world: World)
 )
 def test_what_does_not_fit_the_action_is_a_note(world: World, action: str, target: str, note: str) -> None:
     world.commit("Other", other__py="1\n")
-    run_of(world, task(action=action, target=target))
+    world.planned(task(action=action, target=target))
     world.cto("start", "t1")
     world.write("something.py", "1\n")
     done = world.cto("finish", "-m", "Did something else")
@@ -118,7 +117,7 @@ def test_what_does_not_fit_the_action_is_a_note(world: World, action: str, targe
 
 def test_a_blocked_task_is_noted_and_stepped_over(world: World) -> None:
     """What depends on it can start, with a note; the reviewer will know."""
-    run_of(world, task("t1"), task("t2", depends_on=["t1"]))
+    world.planned(task("t1"), task("t2", depends_on=["t1"]))
     world.cto("start", "t1")
     done = world.cto("finish", "--blocked", "-m", "No access to the API")
     assert done.code == 0, done.text
@@ -131,7 +130,7 @@ def test_a_blocked_task_is_noted_and_stepped_over(world: World) -> None:
 
 
 def test_a_failed_task_says_so(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     assert world.cto("finish", "--failed", "-m", "The suite hangs").code == 0
     assert states(world) == {"t1": "failed"}
@@ -140,7 +139,7 @@ def test_a_failed_task_says_so(world: World) -> None:
 
 def test_a_fix_is_made_on_the_same_branch_moved_up_to_trunk(world: World) -> None:
     """After a revise: the task is to be fixed, its branch is fast-forwarded, and the next result is of round 2."""
-    run = run_of(world, task("t1"), task("t2", target="other.py", action="create_file"))
+    run = world.planned(task("t1"), task("t2", target="other.py", action="create_file"))
     do(world, "t1", "app.py", TWO)
     do(world, "t2", "other.py", "o = 1\n")
     failed = task_review("t1", "fail", feedback="It must say 3.")
@@ -162,7 +161,7 @@ def test_a_fix_is_made_on_the_same_branch_moved_up_to_trunk(world: World) -> Non
 
 
 def test_a_task_is_left_and_taken_up_again(world: World) -> None:
-    run_of(world, task("t1"), task("t2", action="create_file", target="other.py"))
+    world.planned(task("t1"), task("t2", action="create_file", target="other.py"))
     world.cto("start", "t1")
     half = world.commit("Half of it", app__py=TWO)
     assert world.cto("start", "t2").code == 0
@@ -176,7 +175,7 @@ def test_a_task_is_left_and_taken_up_again(world: World) -> None:
 
 
 def test_starting_a_task_twice_changes_nothing_even_with_work_in_the_tree(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     before = everything(world)
@@ -186,7 +185,7 @@ def test_starting_a_task_twice_changes_nothing_even_with_work_in_the_tree(world:
 
 def test_a_summary_that_looks_like_trailers_cannot_speak_for_another_task(world: World) -> None:
     """The trailers that git-cto adds are the ones that count."""
-    run_of(world, task("t1"), task("t2", action="create_file", target="other.py"))
+    world.planned(task("t1"), task("t2", action="create_file", target="other.py"))
     do(world, "t1", "app.py", TWO, "Says 2\n\nCto-Task: t2\nCto-Outcome: failed\nCto-Run: other")
     assert states(world) == {"t1": "done", "t2": "ready"}
 
@@ -199,7 +198,7 @@ def test_a_summary_that_looks_like_trailers_cannot_speak_for_another_task(world:
     ],
 )
 def test_an_odd_summary_is_kept(world: World, summary: str) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     done = world.cto("finish", f"-m{summary}")
@@ -214,7 +213,7 @@ def test_an_odd_summary_is_kept(world: World, summary: str) -> None:
 
 def test_untracked_files_are_part_of_the_result_and_ignored_ones_are_not(world: World) -> None:
     world.commit("Ignore", __gitignore="*.log\n")
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     world.write("deep/er/new.py", "1\n")
@@ -225,7 +224,7 @@ def test_untracked_files_are_part_of_the_result_and_ignored_ones_are_not(world: 
 
 
 def test_partly_staged_work_is_committed_as_the_worktree_has_it(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", "staged = 1\n")
     world.git("add", "app.py")
@@ -236,7 +235,7 @@ def test_partly_staged_work_is_committed_as_the_worktree_has_it(world: World) ->
 
 def test_the_verbs_work_in_a_subdirectory(world: World) -> None:
     world.commit("A folder", **{"sub/x__py": "1\n"})
-    run_of(world)
+    world.planned()
     assert world.cto("-C", "sub", "start", "t1").code == 0
     world.write("app.py", TWO)
     world.write("sub/y.py", "1\n")
@@ -245,7 +244,7 @@ def test_the_verbs_work_in_a_subdirectory(world: World) -> None:
 
 
 def test_the_verbs_work_in_a_linked_worktree(world: World, tmp_path: Path) -> None:
-    run = run_of(world)
+    run = world.planned()
     linked = tmp_path / "linked"
     world.git("worktree", "add", "--quiet", "--detach", str(linked))
     assert world.cto("-C", str(linked), "start", "t1", "--run", run).code == 0
@@ -262,7 +261,7 @@ def test_the_verbs_work_in_a_linked_worktree(world: World, tmp_path: Path) -> No
 def test_a_commit_msg_hook_has_its_say(world: World) -> None:
     """A sign-off that is added by a hook, and a message that is rewritten: the trailers survive."""
     hook(world, "commit-msg", 'sed -i "1s/^/PROJ-1: /" "$1"; echo "Signed-off-by: Ada <ada@example.org>" >> "$1"\n')
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", TWO, "Says 2")
     result = world.git("rev-parse", "HEAD^2")
     assert world.git("log", "-1", "--format=%s", result) == "PROJ-1: Says 2"
@@ -274,7 +273,7 @@ def test_a_commit_msg_hook_has_its_say(world: World) -> None:
 @pytest.mark.parametrize("name", ["pre-commit", "commit-msg", "prepare-commit-msg"])
 def test_a_hook_that_refuses_is_quoted_and_nothing_is_lost(world: World, name: str) -> None:
     """Not even what was staged apart from what is in the worktree."""
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", "staged = 1\n")
     world.git("add", "app.py")
@@ -294,7 +293,7 @@ def test_a_hook_that_refuses_is_quoted_and_nothing_is_lost(world: World, name: s
 
 def test_a_hook_that_mends_files_and_stages_them_is_part_of_the_result(world: World) -> None:
     hook(world, "pre-commit", "echo '# formatted' >> app.py; git add app.py\n")
-    run_of(world)
+    world.planned()
     do(world, "t1", "app.py", TWO)
     assert world.git("show", "HEAD:app.py").endswith("# formatted")
     assert world.git("status", "--porcelain") == ""
@@ -302,7 +301,7 @@ def test_a_hook_that_mends_files_and_stages_them_is_part_of_the_result(world: Wo
 
 def test_a_hook_that_changes_files_behind_the_commit_stops_the_merge_and_nothing_is_lost(world: World) -> None:
     """The result commit is there; what the hook left is told, and is part of the next finish."""
-    run = run_of(world)
+    run = world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     meddling = hook(world, "post-commit", "echo '# generated' >> app.py\n")
@@ -318,7 +317,7 @@ def test_a_hook_that_changes_files_behind_the_commit_stops_the_merge_and_nothing
 
 def test_a_post_checkout_hook_that_fails_is_no_failure(world: World) -> None:
     """For git, the branch is checked out then."""
-    run = run_of(world)
+    run = world.planned()
     hook(world, "post-checkout", "exit 1\n")
     do(world, "t1", "app.py", TWO)
     assert world.git("branch", "--show-current") == f"cto/{run}/trunk"
@@ -329,14 +328,14 @@ def test_commits_are_signed_where_the_user_signs(world: World, tmp_path: Path) -
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     for name, value in {"gpg.format": "ssh", "user.signingkey": str(key), "commit.gpgsign": "true"}.items():
         world.git("config", name, value)
-    run_of(world)
+    world.planned()
     do(world, "t1", "app.py", TWO)
     for commit in ("HEAD", "HEAD^2"):
         assert "gpgsig -----BEGIN SSH SIGNATURE" in world.git("cat-file", "-p", commit)
 
 
 def test_a_key_that_cannot_sign_is_said_and_nothing_is_lost(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     for name, value in {"gpg.format": "ssh", "user.signingkey": "/nowhere/key", "commit.gpgsign": "true"}.items():
@@ -350,7 +349,7 @@ def test_a_key_that_cannot_sign_is_said_and_nothing_is_lost(world: World) -> Non
 
 
 def test_no_identity_is_said_and_nothing_is_lost(world: World) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     Path(os.environ["HOME"], ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
@@ -374,7 +373,7 @@ def test_settings_that_bend_a_merge_or_a_commit_do_not_bend_the_result(world: Wo
         "core.quotePath": "false",
     }.items():
         world.git("config", name, value)
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     world.write("ünï.py", "1\n")
     done = world.cto("finish", "-m", "Says 2")
@@ -387,7 +386,7 @@ def test_settings_that_bend_a_merge_or_a_commit_do_not_bend_the_result(world: Wo
 
 
 def test_an_open_dependency_is_a_refusal_that_names_it(world: World) -> None:
-    run_of(world, task("t1"), task("t2", depends_on=["t1"]))
+    world.planned(task("t1"), task("t2", depends_on=["t1"]))
     before = everything(world)
     said = world.cto("start", "t2")
     assert said.code == 2
@@ -397,7 +396,7 @@ def test_an_open_dependency_is_a_refusal_that_names_it(world: World) -> None:
 
 @pytest.mark.parametrize("situation", ["modified", "staged", "untracked"])
 def test_a_dirty_tree_is_a_refusal(world: World, situation: str) -> None:
-    run_of(world)
+    world.planned()
     world.write("new.py" if situation == "untracked" else "app.py", TWO)
     if situation == "staged":
         world.git("add", "--all")
@@ -410,7 +409,7 @@ def test_a_dirty_tree_is_a_refusal(world: World, situation: str) -> None:
 
 
 def test_unknown_tasks_and_runs_are_named_with_what_there_is(world: World) -> None:
-    run = run_of(world, task("t1"), task("t2", target="other.py"))
+    run = world.planned(task("t1"), task("t2", target="other.py"))
     said = world.cto("start", "t9")
     assert (said.code, "has no task 't9' (it has t1, t2)" in said.err) == (2, True), said.err
     said = world.cto("tasks", "no-such-run")
@@ -422,7 +421,7 @@ def test_unknown_tasks_and_runs_are_named_with_what_there_is(world: World) -> No
 
 
 def test_finish_is_refused_away_from_the_tasks_branch(world: World) -> None:
-    run = run_of(world)
+    run = world.planned()
     world.write("app.py", TWO)
     before = everything(world)
     for argv in (["finish", "-m", "x"], ["finish", "t1", "-m", "x"], ["finish"], ["finish", "-m", " "]):
@@ -437,7 +436,7 @@ def test_finish_is_refused_away_from_the_tasks_branch(world: World) -> None:
 
 def test_a_conflict_with_trunk_moves_nothing_and_says_how_to_go_on(world: World) -> None:
     """Merge trunk first, resolve, finish again: as it says, and it works."""
-    run = run_of(world, task("t1"), task("t2"))
+    run = world.planned(task("t1"), task("t2"))
     world.cto("start", "t1")
     world.commit("Mine", app__py=TWO)
     do(world, "t2", "app.py", "def version():\n    return 3\n")
@@ -462,7 +461,7 @@ def test_a_conflict_with_trunk_moves_nothing_and_says_how_to_go_on(world: World)
 
 
 def test_trunk_in_another_worktree_is_a_refusal_that_says_where(world: World, tmp_path: Path) -> None:
-    run = run_of(world)
+    run = world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     world.git("worktree", "add", "--quiet", str(tmp_path / "elsewhere"), f"cto/{run}/trunk")
@@ -474,7 +473,7 @@ def test_trunk_in_another_worktree_is_a_refusal_that_says_where(world: World, tm
 
 
 def test_a_task_in_another_worktree_is_a_refusal_that_says_where(world: World, tmp_path: Path) -> None:
-    run_of(world)
+    world.planned()
     linked = tmp_path / "linked"
     world.git("worktree", "add", "--quiet", "--detach", str(linked))
     assert world.cto("-C", str(linked), "start", "t1").code == 0
@@ -484,7 +483,7 @@ def test_a_task_in_another_worktree_is_a_refusal_that_says_where(world: World, t
 
 @pytest.mark.parametrize("operation", ["merge", "cherry-pick", "rebase", "revert"])
 def test_an_unfinished_operation_is_a_refusal(world: World, operation: str) -> None:
-    run_of(world)
+    world.planned()
     world.cto("start", "t1")
     mine = world.commit("Mine", app__py=TWO)
     world.git("switch", "--quiet", "-c", "other", "main")
@@ -502,7 +501,7 @@ def test_an_unfinished_operation_is_a_refusal(world: World, operation: str) -> N
 
 
 def test_a_trunk_that_is_not_here_is_said_with_how_to_get_it(world: World) -> None:
-    run = run_of(world)
+    run = world.planned()
     world.git("branch", "--quiet", "-D", f"cto/{run}/trunk")
     said = world.cto("start", "t1", "--run", run)
     assert said.code == 2
@@ -521,7 +520,7 @@ def test_a_trunk_that_is_not_here_is_said_with_how_to_get_it(world: World) -> No
 
 def test_a_finish_that_did_not_get_to_its_merge_is_called_again(world: World) -> None:
     """The result commit is taken as it is, and merged."""
-    run = run_of(world)
+    run = world.planned()
     world.cto("start", "t1")
     world.write("app.py", TWO)
     stopping = hook(world, "pre-merge-commit", "echo 'not now' >&2; exit 1\n")
@@ -540,7 +539,7 @@ def test_a_finish_that_did_not_get_to_its_merge_is_called_again(world: World) ->
 
 def test_finishing_a_finished_task_is_harmless(world: World) -> None:
     """Called once more on the task's branch: one more result, and trunk has it."""
-    run = run_of(world)
+    run = world.planned()
     do(world, "t1", "app.py", TWO)
     world.git("switch", "--quiet", f"cto/{run}/t1")
     done = world.cto("finish", "-m", "Did it")
@@ -550,7 +549,7 @@ def test_finishing_a_finished_task_is_harmless(world: World) -> None:
 
 def test_tasks_start_and_finish_write_nothing_to_the_ledger(world: World) -> None:
     """Results travel with the work."""
-    run_of(world)
+    world.planned()
     before = ledger(world)
     do(world, "t1", "app.py", TWO)
     assert ledger(world) == before

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from git_cto.demo.server import KEY_VARIABLE, ModelServer
-from tests.cli.scenes import TWO, changed, do, ledger, on_a_terminal, processes_with, run_of, wait_for
+from tests.cli.scenes import TWO, changed, do, ledger, on_a_terminal, processes_with, wait_for
 from tests.world import World, review_reply
 
 VERIFY = ("--verify", "--allow-commands")
@@ -133,7 +133,7 @@ def test_much_output_is_cut_to_its_end(world: World) -> None:
 
 
 def test_the_plans_commands_run_where_the_policy_names_none(world: World) -> None:
-    run_of(world, verification={"commands": ["grep -q 2 app.py"], "expected": "It is there."})
+    world.planned(verification={"commands": ["grep -q 2 app.py"], "expected": "It is there."})
     do(world, "t1", "app.py", TWO)
     assert "not run: grep -q 2 app.py" in world.cto("review", "--dry-run").out
     said = world.reviewed(*VERIFY)
@@ -143,7 +143,7 @@ def test_the_plans_commands_run_where_the_policy_names_none(world: World) -> Non
 
 def test_the_policys_commands_take_the_place_of_the_plans(world: World) -> None:
     world.policy('[verify]\ncommands = ["true"]\n')
-    run_of(world, verification={"commands": ["false"], "expected": ""})
+    world.planned(verification={"commands": ["false"], "expected": ""})
     do(world, "t1", "app.py", TWO)
     said = world.reviewed(*VERIFY)
     assert (said.code, [one["command"] for one in said.json["commands"]]) == (0, ["true"]), said.text

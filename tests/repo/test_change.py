@@ -312,7 +312,7 @@ def test_a_sha256_repository_goes_the_whole_way(tmp_path: Path, monkeypatch: pyt
     world = World(tmp_path / "sha256", monkeypatch)
     world.git("init", "-q", "--object-format=sha256", "--initial-branch=main")
     world.commit("A tiny service", app__py="def version():\n    return 1\n", b__png=b"\0")
-    run = world.planned()
+    run = world.planned_by_codex()
     assert world.cto("start", "t1").code == 0
     world.write("app.py", "def version():\n    return 2\n")
     assert world.cto("finish", "-m", "Says 2").code == 0

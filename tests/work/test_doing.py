@@ -130,7 +130,7 @@ def _planned(world: World) -> None:
     (world.path / "link").symlink_to("../outside")
     (world.path / "inner").symlink_to("d")
     world.commit("More", other__txt="one\n")
-    world.planned(task("t1", action="create_file", target="a.txt"))
+    world.planned_by_codex(task("t1", action="create_file", target="a.txt"))
 
 
 # ---- what becomes of the work ----------------------------------------------------------------------------------------
