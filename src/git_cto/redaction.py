@@ -24,7 +24,8 @@ _AN_OBJECT = r"[0-9a-f]{40}|[0-9a-f]{64}"  # CACHE_KEY=$(git rev-parse HEAD) is 
 _SURELY = r"(?i)(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION|MASTER|ACCOUNT)_?KEY|TOKEN|SECRET|PASSW|PWD|CREDENTIAL|_PAT"
 # What stands in an address before the host: a name and a password, which is no placeholder and not the name again.
 _LOGIN = r"""(?x)(?<=[A-Za-z0-9+.-]://) ([^\s/?\#:@"'<>`]{0,128}) :
-    (?! (?: \1 | (?i:pass(?:word|wd)?|pwd|secret|token|changeme|x+|\*+|\.+) | \$[A-Z_]+ | \$?\{[^@]{0,128}\} | %[sr] ) @ )
+    (?! (?: \1 | (?i:pass(?:word|wd)?|pwd|secret|token|changeme|x+|\*+|\.+)
+          | \$[A-Z_]+ | \$?\{[^@]{0,128}\} | %[sr] ) @ )
     ( [^\s/?\#"'<>`]{6,256} ) (?=@[A-Za-z0-9_\[$\{%-]) """
 _A_WORD = r"[A-Za-z]{1,15}"  # a password that may stand in any text
 # The words with a meaning of their own in our documents, as far as they are long enough to be taken for a secret.
