@@ -283,6 +283,7 @@ def test_what_cannot_be_installed_is_said_and_git_cto_is_not_asked(
     assert [one["message"] for one in install["commands"] if one["name"] == "error"] == [said]
     assert "Next: " in done.log
     assert (done.step("cto")["outcome"], done.step("Keep the record")["outcome"]) == ("skipped", "skipped")
+    assert done.outputs.pop("allowed") == "false"  # also where git-cto never came to say so
     assert not any(done.outputs.values())
 
 
