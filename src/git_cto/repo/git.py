@@ -71,6 +71,11 @@ class Place(Struct, frozen=True, kw_only=True):
         """The id that stands for "no object"."""
         return "0" * self.oid_length
 
+    @property
+    def reftable(self) -> bool:
+        """Whether refs, CHERRY_PICK_HEAD and its like among them, stand in tables (git 2.45) and not in files."""
+        return os.path.isdir(os.path.join(self.common_dir, "reftable"))
+
 
 # Takes a folder for a repository only if it is named .git, is linked to by one, or is named in GIT_DIR.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")

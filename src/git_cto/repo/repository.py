@@ -95,8 +95,13 @@ class Repository:
             "rebase-apply": "rebase",
             "BISECT_LOG": "bisect",
         }
-        found = (name for mark, name in marks.items() if os.path.exists(os.path.join(self._git.place.git_dir, mark)))
-        return next(found, None)
+        return next((name for mark, name in marks.items() if self._is_there(mark)), None)
+
+    def _is_there(self, mark: str) -> bool:
+        place = self._git.place
+        if os.path.exists(os.path.join(place.git_dir, mark)):
+            return True
+        return place.reftable and mark.endswith("_HEAD") and self._git.commit_of(mark) is not None
 
     def worktree_of(self, ref: str) -> str | None:
         """The other worktree that has this branch checked out, if any."""

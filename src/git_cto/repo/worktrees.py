@@ -166,6 +166,8 @@ def rules(git: Git) -> dict[str, tuple[int, int, int]]:
 
 def stashed(git: Git) -> list[str]:
     """The commits of the stash, which all worktrees share: the user's, too."""
+    if git.place.reftable:
+        return git.attempt("log", "--walk-reflogs", "--format=%H", "refs/stash", "--").stdout.decode("ascii").split()
     try:
         lines = Path(git.place.common_dir, "logs", "refs", "stash").read_bytes().splitlines()
     except OSError:
@@ -193,8 +195,7 @@ def settle(git: Git, folder: Path, made: Ties, start: str) -> Settled:
     notes = []
     if _tied_again(git, made):
         notes.append("the worktree was cut off from its repository (.git was changed)")
-    for name in _UNFINISHED:
-        erase(Path(git.place.git_dir, name))
+    _forget_the_unfinished(git)
     head, branch = git.commit_of("HEAD"), git.head_ref()
     intact = head is not None and git.is_ancestor(start, head)
     if not intact:
@@ -211,6 +212,13 @@ def settle(git: Git, folder: Path, made: Ties, start: str) -> Settled:
         erase(Path(git.place.git_dir, "index"))
         git.run("read-tree", start)
     return Settled(head, intact, tuple(notes))
+
+
+def _forget_the_unfinished(git: Git) -> None:
+    for name in _UNFINISHED:
+        erase(Path(git.place.git_dir, name))
+    for ref in [name for name in _UNFINISHED if name.endswith("_HEAD")] if git.place.reftable else ():
+        git.attempt("update-ref", "--no-deref", "-d", ref)
 
 
 def _tied_again(git: Git, made: Ties) -> bool:
