@@ -14,6 +14,8 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from git_cto.demo.server import KEY_VARIABLE, ModelServer, message
 
 
@@ -34,6 +36,8 @@ def settle(home: Path, wrapper: Path) -> None:
 
 @cache
 def _databases(codex: Path) -> dict[str, bytes]:
+    if not codex.exists():
+        pytest.fail("the tests run the real Codex: npm ci")
     with tempfile.TemporaryDirectory() as folder, ModelServer([message("Hello.")]) as model:
         home = Path(folder, ".codex")
         home.mkdir()
