@@ -180,8 +180,13 @@ def test_merged_squashed_rebased_and_fast_forwarded_changes_are_found_under_thei
     assert said.code == 1
     text = world.cto("verify", f"{start}..main")
     assert text.code == 1
-    assert "8 landings: 7 approved, 1 unapproved." in text.out
+    assert "5 landings (8 commits): 4 approved, 1 unapproved." in text.out
     assert "Nobody judged this change." in text.out
+    rows = [line for line in text.out.splitlines() if line[:1] in "✓✗"]
+    assert [line[16:28] for line in rows] == [f"{how:<12}" for how in ["approved", "unapproved", *["approved"] * 3]]
+    counted = world.cto("audit", f"{start}..main", "--json").json
+    assert counted["counts"] == {"approved": 7, "unapproved": 1}
+    assert counted["landings"] == {"approved": 4, "unapproved": 1}
 
 
 @pytest.mark.parametrize("first", ["revise", "approve"])
@@ -242,6 +247,50 @@ def test_without_a_range_the_audit_begins_where_the_policy_came_in(world: World,
     assert said.code == 1, said.text
     assert said.json["counts"] == {"approved": 1, "unapproved": 1}
     assert [one["subject"] for one in said.json["unapproved"]] == ["Policy"]
+
+
+def test_every_landing_is_told_with_the_record_that_it_came_in_under(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    change(world, "second", two__py="1\n")
+    assert world.cto("override", "--reason", "It had to be").code == 0
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it as well", "BRANCH")
+    override, verdict = [
+        json.loads(line)["record"] for line in world.cto("audit", f"{start}..", "--events").out.split("\n")[:2]
+    ]
+    said = world.cto("audit", f"{start}..")
+    lines = " ".join(said.out.split())
+    assert f"approved Merge it round 1 by gpt-5.4, signed by rex@example.org, record {verdict[:12]}" in lines
+    assert f"override by Ada, signed by rex@example.org, record {override[:12]}: It had to be" in lines
+    assert max(map(len, said.out.splitlines())) <= 80
+    assert "2 landings: 1 approved, 1 overridden." in said.out
+
+
+def test_the_commits_that_nobody_could_sign_for_stay_unapproved_and_a_range_without_them_is_named(
+    world: World, rex: Key
+) -> None:
+    """The fixture's commit brought the policy and the first signers: nobody was listed where it landed."""
+    set_up = world.git("rev-parse", "main")[:12]
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    said = world.cto("audit")
+    assert said.code == 1
+    assert said.out.splitlines()[-1] == f"Next: git cto audit {set_up}..main   leaves out the set-up"
+    assert world.cto("audit", f"{set_up}..main").code == 0
+    night = world.commit("Nobody looked at this", two__py="1\n")[:12]
+    assert world.cto("audit").out.splitlines()[-2:] == [
+        f"Next: git show {night}",
+        f"      git cto audit {set_up}..main   leaves out the set-up",
+    ]
+    assert "set-up" not in world.cto("audit", "main~1..main").out
+
+
+def test_where_nobody_was_ever_listed_no_range_is_offered(world: World) -> None:
+    world.policy('[gate]\ntrust = "signed"\n')
+    said = world.cto("audit")
+    assert (said.code, said.out.splitlines()[-1][:15]) == (1, "Next: git show ")
+    assert "set-up" not in said.out
 
 
 def test_a_landing_is_judged_by_the_signers_of_the_commit_that_it_landed_on(world: World, rex: Key) -> None:

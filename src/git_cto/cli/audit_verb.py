@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import click
 
 from git_cto.cli.shell import Shell, verb
@@ -19,7 +17,8 @@ def command(shell: Shell, *, revisions: str | None, base: str | None, local: boo
     """Ask the gate's question again for everything that landed on the target, squashed and rebased included.
 
     Without a range: since the policy was committed. Each landing is judged by the policy and the signers of the commit
-    that it landed on. --json lists what nobody approved. Exits with 0 if there is none of that, else 1.
+    that it landed on. --json counts, and lists what nobody approved and nothing else; --events has every landing, with
+    the record that it came in under. Exits with 0 if somebody approved it all, else 1.
     """
     return audited(shell, revisions, base=base, local=local, events=events)
 
@@ -29,31 +28,30 @@ def audited(shell: Shell, revisions: str | None, *, base: str | None, local: boo
     from git_cto.errors import UsageError
     from git_cto.render.proof import counts_text, landing_text
     from git_cto.render.terminal import next_line
-    from git_cto.work.auditing import audit
+    from git_cto.work.auditing import Tally, audit
+    from git_cto.work.documents.proofs import audit_document, landing_document
 
     if events and shell.json:
         raise UsageError("--events and --json are two different outputs.", "leave one of them out")
-    counts: Counter[str] = Counter()
     bad = []
     with shell.workspace() as workspace:
         target = workspace.target(base)
+        tally = Tally(workspace, target, base=base, whole=revisions is None, signed=not local)
         for one in audit(workspace, revisions, target=target, signed=not local):
-            counts[one.how] += len(one.landings)
+            tally.add(one)
             commits = [landing.commit for landing in one.landings]
-            if not one.judged:
-                bad.append(one)
+            if shell.json and not one.judged:
+                bad.append(landing_document(one))
             if events:
-                from git_cto.work.documents.proofs import landing_document
-
                 shell.line(landing_document(one))
             else:
-                shell.say(landing_text(commits, one.how, one.landings[0].subject, one.reason, shell.style))
+                subject = one.landings[0].subject
+                shell.say(landing_text(commits, one.how, subject, one.reason, shell.style, by=one.by))
+        steps = tally.next_steps()
     if shell.json:
-        from git_cto.work.documents.proofs import audit_document
-
-        shell.document(audit_document(target, counts, bad))
+        shell.document(audit_document(target, tally, bad))
     if not events:
-        shell.say(counts_text(counts))
-        if bad:
-            shell.say(next_line(f"git show {bad[0].landings[0].commit[:12]}"))
-    return ExitCode.NOT_APPROVED if bad else ExitCode.OK
+        shell.say(counts_text(tally.landings, tally.commits))
+        if steps:
+            shell.say(next_line(*steps))
+    return ExitCode.NOT_APPROVED if tally.worst else ExitCode.OK

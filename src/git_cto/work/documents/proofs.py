@@ -9,10 +9,10 @@ from msgspec import Struct
 from git_cto.redaction import writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from git_cto.model import Target
-    from git_cto.work.auditing import Audited
+    from git_cto.work.auditing import Audited, Tally
     from git_cto.work.proving import Proof
 
 
@@ -90,20 +90,25 @@ def landing_document(one: Audited) -> LandingDocument:
 
 
 class AuditDocument(Struct, frozen=True, kw_only=True):
-    """What landed and how: counts of commits, and the landings that nobody approved (`git cto audit`)."""
+    """What landed and how (`git cto audit`): how many commits and landings, and the landings that nobody approved.
+
+    Of the others it has the numbers only, so that it stays short for any history; `--events` has them all.
+    """
 
     schema: Literal["git-cto/audit/v1"] = "git-cto/audit/v1"
     target: str
     target_commit: str
-    counts: dict[str, int]
+    counts: dict[str, int]  # commits
+    landings: dict[str, int]
     unapproved: tuple[LandingDocument, ...]
 
 
-def audit_document(target: Target, counts: Mapping[str, int], bad: Iterable[Audited]) -> AuditDocument:
+def audit_document(target: Target, tally: Tally, bad: Iterable[LandingDocument]) -> AuditDocument:
     """The document of an audit."""
     return AuditDocument(
         target=writable(target.ref),
         target_commit=target.commit,
-        counts=dict(counts),
-        unapproved=tuple(map(landing_document, bad)),
+        counts=dict(tally.commits),
+        landings=dict(tally.landings),
+        unapproved=tuple(bad),
     )
