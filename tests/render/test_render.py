@@ -244,11 +244,21 @@ def test_a_log_with_signatures_says_below_each_record_who_signed_it() -> None:
     ]
     brief = log_text(listed, at(1), plain).split("\n")
     assert [line.partition("[")[2].partition("]")[0] for line in brief] == [
-        f"signed by {CI.principal}, ben",
+        f"signed by {CI.principal} +1",
         "signed, not verified",
         "signed, not checked",
         "",
     ]
+
+
+def test_signers_of_any_number_and_length_leave_the_round_and_what_it_says_to_a_line_of_the_log() -> None:
+    for first in ("alice@example.com", "somebody.with.a.long.name@an.even.longer.example.com"):
+        signers = tuple(replace(CI, principal=name) for name in (first, "bob@example.com", "carol@example.com"))
+        one = replace(told(a_verdict(time=at(0))), signers=signers, signatures=(Signature(keyid="", sig=b"x"),))
+        line = checked(lambda style, one=one: log_text([one], at(45), style))
+        assert " approve    round 1" in line
+        assert f"[signed by {first[:12]}" in line
+        assert " +2]  " in line
 
 
 def test_a_log_line_is_cut_before_its_time() -> None:

@@ -19,6 +19,7 @@ from git_cto.render.words import (
     elapsed,
     engine_words,
     series_words,
+    shortly_signed_words,
     signature_words,
     signed_words,
     tokens_words,
@@ -37,6 +38,7 @@ _VERBS = {
     "verify": "verify",
 }
 _SHORTEST = 12  # columns for what a record says, before who signed it is left out
+_SIGNED = 32  # columns for who signed it
 _SUGGESTED = 8  # lines of a suggestion that are shown
 _COLOURS = {"approve": "green", "revise": "red", "abort": "red", "open": "green", "closed": "red"}
 
@@ -236,7 +238,7 @@ def _log_line(record: Record, now: str, style: Style, *, signed: bool) -> str:
     when = ago(body.time, now)
     what, colour, about = _log_words(body)
     start = f"{record.subject.head[:7]}  "
-    by = f"  [{cut(printable(signed_words(record)), 40)}]" if record.signatures and signed else ""
+    by = f"  [{shortly_signed_words(record, _SIGNED)}]" if record.signatures and signed else ""
     room = page() - len(start) - len(when) - 2
     by = by if room - width(by) > _SHORTEST else ""
     line = cut(f"{what:<9}  {printable(about)}", room - width(by))

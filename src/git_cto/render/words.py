@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from git_cto.redaction import printable
+from git_cto.render.lines import cut
+
 if TYPE_CHECKING:
     from git_cto.model import Coverage, EngineUse, Record
 
@@ -53,6 +56,14 @@ def signed_words(record: Record) -> str:
     if not record.signatures:
         return "unsigned"
     return "signed" if record.own else f"signed, not {'verified' if record.doubt else 'checked'}"
+
+
+def shortly_signed_words(record: Record, columns: int) -> str:
+    """The same in so many columns: one of the signers, and how many more there are: `signed by ada@example.org +2`."""
+    if not record.signers:
+        return cut(signed_words(record), columns)
+    more = f" +{len(record.signers) - 1}" if len(record.signers) > 1 else ""
+    return cut(f"signed by {printable(record.signers[0].principal)}", columns - len(more)) + more
 
 
 def signature_words(record: Record) -> list[str]:
