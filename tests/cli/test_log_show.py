@@ -43,6 +43,22 @@ def test_a_commit_without_records_says_so_and_what_to_type(world: World) -> None
     assert world.cto("log", "--all").code == 0
 
 
+def test_on_the_target_itself_the_next_step_is_what_has_landed(world: World) -> None:
+    changed(world)
+    assert "audit" not in world.cto("log").out
+    world.reviewed()
+    world.git("switch", "--quiet", "main")
+    root = world.cto("gate")
+    assert (root.code, "git cto audit" in root.out) == (1, False), "there is nothing before the first commit"
+    world.git("merge", "--quiet", "--no-ff", "-m", "Merge it", "topic")
+    for argv in (["gate"], ["verify"], ["verify", "HEAD", "--local"], ["log"]):
+        said = " ".join(world.cto(*argv).out.split())
+        assert "Next: git cto audit main~1..main for what has landed" in said, argv
+    assert "No records." in world.cto("log").out
+    assert world.cto("audit", "main~1..main", "--local").code == 0
+    assert "audit" not in world.cto("log", "--all", "HEAD").out
+
+
 def test_all_shows_every_series(world: World) -> None:
     changed(world)
     world.reviewed()

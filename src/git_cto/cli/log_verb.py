@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from git_cto.cli.shell import Shell, verb
 from git_cto.errors import ExitCode
+
+if TYPE_CHECKING:
+    from git_cto.work.workspace import Workspace
 
 
 @verb("log", "git cto log")
@@ -28,6 +33,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool
             records = all_records(workspace, signatures=show_signature)
         else:
             records = about(workspace, rev=rev, base=base)
+        landed = "" if records or everything else _landed(workspace, rev, base)
     if shell.json:
         from git_cto.work.documents.records import log_document
 
@@ -35,7 +41,15 @@ def command(shell: Shell, *, rev: str | None, base: str | None, everything: bool
     if records:
         shell.say(log_text(records, now(), shell.style, signatures=show_signature))
     else:
-        shell.say(
-            "No records.\n" + next_line("git cto log --all", "git cto sync, if they are elsewhere", "git cto review")
-        )
+        elsewhere = ("git cto log --all", "git cto sync, if they are elsewhere")
+        steps = (f"{landed} for what has landed", *elsewhere) if landed else (*elsewhere, "git cto review")
+        shell.say("No records.\n" + next_line(*steps))
     return ExitCode.OK
+
+
+def _landed(workspace: Workspace, rev: str | None, base: str | None) -> str:
+    """What tells under which approval the newest commit came in, where that is what was asked about."""
+    from git_cto.repo.resolve import resolve_head
+    from git_cto.work.gating import landed_step
+
+    return landed_step(workspace, resolve_head(workspace.git, rev, workspace.objects), workspace.target(base))

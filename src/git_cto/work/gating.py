@@ -17,8 +17,9 @@ from git_cto.repo.runs import results, runs
 from git_cto.work.surveying import Survey, survey
 
 if TYPE_CHECKING:
-    from git_cto.model import Record
+    from git_cto.model import Record, Target
     from git_cto.repo.authors import Authorship
+    from git_cto.repo.resolve import Head
     from git_cto.work.workspace import Workspace
 
 
@@ -46,10 +47,13 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
     `agreed` are people who have looked at exactly this head and said so elsewhere, which is what control paths need.
     """
     if not found.change.files:
+        landed = landed_step(workspace, found.head, found.target)
         return Decision(
             False,
             (f"{found.head.name} changes nothing compared with {found.target.name}: there is nothing to approve.",),
-            "commit your work, or name another --base" + (", or the trunk of a run" if runs(workspace.git) else ""),
+            (f"{landed} for what has landed, or " if landed else "")
+            + "commit your work, or name another --base"
+            + (", or the trunk of a run" if runs(workspace.git) else ""),
         )
     conflicting = (
         ()
@@ -75,6 +79,14 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
     if undone:
         return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
     return replace(decision, next_step=_merging(found))
+
+
+def landed_step(workspace: Workspace, head: Head, target: Target) -> str:
+    """What asks about the newest landing, where the head is the target itself; "" where it is not."""
+    if head.commit != target.commit or workspace.objects.info(f"{head.commit}~1") is None:
+        return ""
+    name = typed(head.name)
+    return f"git cto audit {name}~1..{name}"
 
 
 def _standing(found: Survey) -> Standing:
