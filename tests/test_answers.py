@@ -175,8 +175,8 @@ GOOD = json.dumps(review_answer(HEAD))
     [
         ("", "is not JSON"),
         ("   \n", "is not JSON"),
-        ("I approve this change.", "is not JSON"),
-        (f"```json\n{GOOD}\n```", "is not JSON"),
+        ("I approve this change.", "is not JSON from line 1, column 1 on"),
+        (f"{GOOD[:-1]}\n,", "is not JSON from line 2, column 2 on"),
         (f"Here you are: {GOOD}", "is not JSON"),
         (f"{GOOD}\n{GOOD}", "is not JSON"),
         (f"{GOOD} Thanks!", "is not JSON"),
@@ -209,7 +209,7 @@ GOOD = json.dumps(review_answer(HEAD))
         (" " * (11 * LARGEST_REVIEW) + GOOD, "be briefer"),
         ("[" * 50_000, "is not JSON"),
         ('{"a":' * 40_000, "is not JSON"),
-        ("[" * 50_000 + "]" * 50_000, "is not JSON"),
+        ("[" * 50_000 + "]" * 50_000, "is not JSON that anybody can read: it is nested too deeply"),
         ("1" * 5_000, "is not JSON"),
     ],
 )

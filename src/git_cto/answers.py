@@ -241,7 +241,11 @@ def _validated(kind: type[T], text: str, largest: int) -> T:
         size = len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
     except UnicodeEncodeError as error:
         raise AnswerError("the answer holds half a surrogate pair, which is no character") from error
-    except (ValueError, RecursionError) as error:
+    except json.JSONDecodeError as error:
+        raise AnswerError(f"the answer is not JSON from line {error.lineno}, column {error.colno} on") from error
+    except RecursionError as error:
+        raise AnswerError("the answer is not JSON that anybody can read: it is nested too deeply") from error
+    except ValueError as error:
         raise AnswerError(f"the answer is not JSON: {error}") from error
     if size > largest:
         raise AnswerError(f"the answer has {size:,} bytes; {largest:,} at most, be briefer")

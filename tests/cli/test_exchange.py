@@ -157,6 +157,12 @@ def test_what_is_no_record_stays_out(world: World, text: str) -> None:
     assert "Next: " in said.err
 
 
+def test_where_a_file_stops_being_json_is_told_in_plain_words(world: World) -> None:
+    said = world.cto("import", "-", stdin=b'{"payload": "e30=",\nx}')
+    assert (said.code, "is not JSON from line 2, column 1 on" in " ".join(said.err.split())) == (2, True), said.text
+    assert "Expecting" not in said.err
+
+
 def test_what_is_not_here_has_to_be_fetched_first(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

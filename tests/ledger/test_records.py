@@ -770,7 +770,7 @@ def test_why_a_line_is_none_is_said_of_its_json() -> None:
     assert refused(b"x" * LARGEST_LINE)[0] == "not-json"
     assert refused(b"\xff") == ("not-utf8", "the line is not UTF-8")
     assert refused(sealed(b"\xff")) == ("not-utf8", "the payload is not UTF-8")
-    assert refused(b"approve") == ("not-json", "the line is not JSON: Expecting value: line 1 column 1 (char 0)")
+    assert refused(b"approve") == ("not-json", "the line is not JSON from line 1, column 1 on")
     assert refused(b"[" * 60_000) == ("too-deep", "the line is nested too deeply")
     assert refused(sealed(b'["\\ud83d"]')) == ("half-a-character", "the payload holds half a surrogate pair")
     assert refused(b'{"a":1,"a":1}') == ("key-twice", "a key stands twice")

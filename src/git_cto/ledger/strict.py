@@ -45,8 +45,12 @@ def parse(data: bytes, what: str) -> Any:  # noqa: ANN401 -- any JSON
         raise UnreadError("half-a-character", f"{what} holds half a surrogate pair") from error  # nobody can print it
     except RecursionError as error:
         raise UnreadError("too-deep", f"{what} is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise UnreadError(
+            "not-json", f"{what} is not JSON from line {error.lineno}, column {error.colno} on"
+        ) from error
     except ValueError as error:
-        raise UnreadError("not-json", f"{what} is not JSON: {error}") from error
+        raise UnreadError("not-json", f"{what} is not JSON") from error
     return value
 
 
