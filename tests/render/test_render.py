@@ -251,14 +251,14 @@ def test_a_log_with_signatures_says_below_each_record_who_signed_it() -> None:
     ]
 
 
-def test_signers_of_any_number_and_length_leave_the_round_and_what_it_says_to_a_line_of_the_log() -> None:
-    for first in ("alice@example.com", "somebody.with.a.long.name@an.even.longer.example.com"):
-        signers = tuple(replace(CI, principal=name) for name in (first, "bob@example.com", "carol@example.com"))
-        one = replace(told(a_verdict(time=at(0))), signers=signers, signatures=(Signature(keyid="", sig=b"x"),))
-        line = checked(lambda style, one=one: log_text([one], at(45), style))
-        assert " approve    round 1" in line
-        assert f"[signed by {first[:12]}" in line
-        assert " +2]  " in line
+@pytest.mark.parametrize("first", ["alice@example.com", "somebody.with.a.long.name@an.even.longer.example.com"])
+def test_signers_of_any_number_and_length_leave_its_round_to_a_line_of_the_log(first: str) -> None:
+    signers = tuple(replace(CI, principal=name) for name in (first, "bob@example.com", "carol@example.com"))
+    one = replace(told(a_verdict(time=at(0))), signers=signers, signatures=(Signature(keyid="", sig=b"x"),))
+    line = checked(lambda style: log_text([one], at(45), style))
+    assert " approve    round 1" in line
+    assert f"[signed by {first[:12]}" in line
+    assert " +2]  " in line
 
 
 def test_a_log_line_is_cut_before_its_time() -> None:
