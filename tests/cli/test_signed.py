@@ -462,9 +462,19 @@ def test_as_many_people_as_the_policy_asks_for_have_to_sign(team: Team) -> None:
     said = team.closed()
     assert "1 of the 2 signers that the policy asks for stand behind it: ben@example.org." in said
     assert "Next: git cto sign, by another allowed signer" in said
+    assert "author" not in said
     done = team.cosigned(team.cleo)
     assert done.code == 0, done.text
     assert "ben@example.org, cleo@example.org" in " ".join(team.open().split())
+
+
+def test_a_good_signature_that_does_not_count_towards_the_threshold_is_named_with_the_reason(team: Team) -> None:
+    team.signers(team.allowed, SIGNED + "threshold = 2\n")
+    team.approved(team.ben, team.ada)
+    told = "ada@example.org signed it and is an author of the change, so that does not count."
+    assert f"stand behind it: ben@example.org. {told}" in team.closed()
+    proof = team.world.cto("verify")
+    assert (proof.code, told in " ".join(proof.out.split())) == (1, True)
 
 
 def test_an_override_is_the_word_of_one_more(team: Team) -> None:

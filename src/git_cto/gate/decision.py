@@ -15,7 +15,15 @@ from git_cto.gate.digests import plan_digest
 from git_cto.gate.refusals import lifted_aborts, standing_refusal
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import coverage_gaps, judge, way_out
-from git_cto.gate.trust import admitted, by_another, people, same_hands, standing_approval, why_not_admitted
+from git_cto.gate.trust import (
+    admitted,
+    by_another,
+    people,
+    same_hands,
+    signing_authors,
+    standing_approval,
+    why_not_admitted,
+)
 from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
 
 if TYPE_CHECKING:
@@ -64,6 +72,7 @@ def decide(
     ignored. `standing` is where the change's series stands, where it has one.
     """
     ordered = in_order(records)  # before any is left out: the order of a signed one may hang on an unsigned one
+    asked = [record for record in ordered if _covers(record, change, facts.target)]
     known = [one for record in ordered if (one := admitted(record, policy.gate, facts.authors))]
     covering = [record for record in known if _covers(record, change, facts.target)]
     about = [record for record in covering if not _approved_elsewhere(record, facts)]
@@ -77,8 +86,7 @@ def decide(
     if covering and not about:
         return Decision(False, (f"It was approved without the plan of the run {facts.run}.",), "git cto review")
     if not about:
-        uncounted = [record for record in ordered if _covers(record, change, facts.target)]
-        return _unjudged(change, facts, standing, policy, uncounted)
+        return _unjudged(change, facts, standing, policy, asked)
     decision = _by_latest(change, about, known, standing, policy, facts)
     if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
         lifted = lifted_aborts(in_order(known))
@@ -89,7 +97,7 @@ def decide(
             against = ()
         if against:
             return Decision(False, against, _OVERRULE, plan=decision.plan)
-    return _with_enough_people(decision, about, policy) if decision.allowed else decision
+    return _with_enough_people(decision, about, asked, policy, facts) if decision.allowed else decision
 
 
 def _approved_elsewhere(record: Record, facts: Facts) -> bool:
@@ -193,22 +201,37 @@ def _without_another(
     return f"It changes what the gate itself rests on ({some}): a human has to agree as well."
 
 
-def _with_enough_people(decision: Decision, about: Sequence[Record], policy: Policy) -> Decision:
-    """The decision to open, unless more people have to stand behind it where signatures count."""
-    gate, approval = policy.gate, standing_approval(about)
+def _with_enough_people(
+    decision: Decision, about: Sequence[Record], asked: Sequence[Record], policy: Policy, facts: Facts
+) -> Decision:
+    """The decision to open, unless more people have to stand behind it where signatures count.
+
+    `asked` are the same records with all of their signers, also those whose word does not count.
+    """
+    gate = policy.gate
     if gate.trust != "signed" or gate.threshold == 1:
         return decision
-    overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
-    behind = people([*overrides, *([approval] if approval else [])])
+    behind = people(_in_favour(about))
     if len(behind) >= gate.threshold:
         return decision
     who = ", ".join(behind)
+    wrote = signing_authors(_in_favour(asked), facts.authors) if gate.signer_is_not_author else []
     return Decision(
         False,
-        (f"{len(behind)} of the {gate.threshold} signers that the policy asks for stand behind it: {who}.",),
+        (
+            f"{len(behind)} of the {gate.threshold} signers that the policy asks for stand behind it: {who}.",
+            *(f"{one} signed it and is an author of the change, so that does not count." for one in wrote[:3]),
+        ),
         "git cto sign, by another allowed signer",
         plan=decision.plan,
     )
+
+
+def _in_favour(about: Sequence[Record]) -> list[Record]:
+    """The overrides among the records about a change, and the approval that stands."""
+    approval = standing_approval(about)
+    overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
+    return [*overrides, *([approval] if approval else [])]
 
 
 def _stopped(standing: Standing | None) -> bool:

@@ -72,8 +72,14 @@ def admitted(record: Record, gate: GatePolicy, authors: frozenset[str]) -> Recor
 
 def why_not_admitted(record: Record, authors: frozenset[str]) -> str:
     """Why a record that might have opened the gate does not count, as the end of a sentence."""
-    wrote = [signer.principal for signer in record.signers if signer.names & authors]
+    wrote = signing_authors([record], authors)
     return f"{wrote[0]} signed it and is an author of the change" if wrote else record.doubt or "it is not signed"
+
+
+def signing_authors(records: Iterable[Record], authors: frozenset[str]) -> list[str]:
+    """Who signed these records and is an author of what they are about; each once."""
+    signers = (signer for record in records for signer in record.signers)
+    return list(dict.fromkeys(signer.principal for signer in signers if signer.names & authors))
 
 
 def _opens(record: Record) -> bool:
