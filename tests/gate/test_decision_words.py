@@ -84,8 +84,27 @@ def test_where_signatures_count_and_none_is_there_that_is_said() -> None:
 
 def test_an_unsigned_approval_is_told_and_can_be_signed() -> None:
     one = "Only signed records count here, and the one about exactly this change does not: it is not signed."
-    sign = "git cto sign, by an allowed signer, or git cto review"
+    sign = "git cto sign, by an allowed signer who vouches for it"
     assert decision(APPROVED, policy=SIGNED) == Decision(False, (NO_APPROVAL, one), sign)
+
+
+def test_an_approval_that_only_its_author_signed_needs_another_signer_and_no_other_review() -> None:
+    ben = record(a_verdict(time=at(2)), "b", signers=(BEN,))
+    found = decision(ben, policy=SIGNED, authors=frozenset(BEN.names))
+    assert found.next_step == "git cto sign, by an allowed signer who did not write it"
+
+
+def test_where_a_signature_would_not_help_a_review_is_next() -> None:
+    """What the rule would not take, what is of another run, and what was refused, is not there to be signed."""
+    unseen = record(a_verdict(coverage=seen(0, ("app.py", "omitted"))), "u")
+    assert decision(unseen, policy=SIGNED).next_step == "git cto review"
+    assert decision(APPROVED, policy=SIGNED, run=RUN).next_step == "git cto review"
+    assert decision(APPROVED, refused(time=at(1)), policy=SIGNED).next_step == "git cto review"
+
+
+def test_an_unsigned_override_can_be_signed_or_a_review_be_asked_for() -> None:
+    found = decision(record(an_override(), "o"), policy=SIGNED)
+    assert found.next_step == "git cto sign --overrides, by an allowed signer who vouches for it, or git cto review"
 
 
 def test_of_several_that_do_not_count_the_last_one_says_why() -> None:

@@ -126,10 +126,13 @@ def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool
 def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: Asker) -> Reviewed:
     from git_cto.render.terminal import review_head
     from git_cto.render.words import uncommitted_words
+    from git_cto.work.counting import asked_again, will_not_count
     from git_cto.work.reviewing import review
 
     brief = question.brief
     found = brief.survey
+    doubts = will_not_count(workspace, found)
+    shell.notes((*doubts, *asked_again(found)))
     commits = int(workspace.lens.run("rev-list", "--count", found.change.head, f"^{found.change.base}"))
     added, removed = question.view.lines
     shell.note(
@@ -146,7 +149,7 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
     if brief.uncommitted:
         shell.note(f"note: {uncommitted_words(len(brief.uncommitted))} and not part of this")
     with listening(shell, asker, question.question.model) as heard:
-        return review(workspace, question, heard)
+        return review(workspace, question, heard, counts=not doubts)
 
 
 def _told(shell: Shell, done: Reviewed) -> int:

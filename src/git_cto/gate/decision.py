@@ -86,7 +86,7 @@ def decide(
     if covering and not about:
         return Decision(False, (f"It was approved without the plan of the run {facts.run}.",), "git cto review")
     if not about:
-        return _unjudged(change, facts, standing, policy, asked)
+        return _unjudged(change, facts, standing, policy, asked, _to_sign(change, facts, ordered, asked, policy))
     decision = _by_latest(change, about, known, standing, policy, facts)
     if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
         lifted = lifted_aborts(in_order(known))
@@ -102,8 +102,12 @@ def decide(
 
 def _approved_elsewhere(record: Record, facts: Facts) -> bool:
     """Whether a record is an approval that says nothing of the run whose branch is asked about: of another plan."""
+    return _of_another_run(record, facts.run)
+
+
+def _of_another_run(record: Record, run: str) -> bool:
     body = record.body
-    return bool(facts.run) and isinstance(body, VerdictRecord) and body.verdict == "approve" and body.run != facts.run
+    return bool(run) and isinstance(body, VerdictRecord) and body.verdict == "approve" and body.run != run
 
 
 def _against(
@@ -291,11 +295,16 @@ def _opened(record: Record, verdict: VerdictRecord) -> str:
 
 
 def _unjudged(
-    change: Change, facts: Facts, standing: Standing | None, policy: Policy, uncounted: Sequence[Record]
+    change: Change,
+    facts: Facts,
+    standing: Standing | None,
+    policy: Policy,
+    uncounted: Sequence[Record],
+    to_sign: str,
 ) -> Decision:
     """Closed, because nobody judged exactly this: say what was judged last and what came after it.
 
-    `uncounted` are the records about exactly this that do not count.
+    `uncounted` are the records about exactly this that do not count, `to_sign` is how one of them would.
     """
     reasons = [f"{change.head[:12]} has no approval for {facts.target.name}."]
     next_step = "git cto review"
@@ -313,8 +322,34 @@ def _unjudged(
             next_step = "git cto continue --reason TEXT, then git cto review"
     if policy.gate.trust == "signed":
         reasons.append(_why_uncounted(uncounted, facts))
-        next_step = "git cto sign, by an allowed signer, or git cto review" if uncounted else next_step
+        next_step = to_sign or next_step
     return Decision(False, tuple(reasons), next_step)
+
+
+def only_lacks_a_signer(
+    change: Change, run: str, known: Iterable[Record], about: Sequence[Record], policy: Policy
+) -> Record | None:
+    """The approval among the records about a change (in order) that the rule accepts, whoever signed it.
+
+    Once an allowed signer has signed it, it counts: asking for another one would only cost.
+    """
+    approval = standing_approval([one for one in about if not _of_another_run(one, run)])
+    if approval is None or not isinstance(approval.body, VerdictRecord):
+        return None
+    record = plan_of(approval.body, known)
+    plan = record.body.plan if record and isinstance(record.body, PlanRecord) else None
+    return None if unsound(change, approval.body, plan, policy) else approval
+
+
+def _to_sign(change: Change, facts: Facts, known: Sequence[Record], uncounted: Sequence[Record], policy: Policy) -> str:
+    """How what does not count would, "" where signing does not help."""
+    approval = only_lacks_a_signer(change, facts.run, known, uncounted, policy)
+    latest = approval or (uncounted[-1] if uncounted else None)
+    if latest is None or (approval is None and not isinstance(latest.body, OverrideRecord)):
+        return ""
+    wrote = any(signer.names & facts.authors for signer in latest.signers)
+    who = "by an allowed signer who did not write it" if wrote else "by an allowed signer who vouches for it"
+    return f"git cto sign, {who}" if approval else f"git cto sign --overrides, {who}, or git cto review"
 
 
 def _why_uncounted(uncounted: Sequence[Record], facts: Facts) -> str:

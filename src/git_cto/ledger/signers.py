@@ -49,10 +49,15 @@ class Allowed(Struct, frozen=True, kw_only=True):
 
     def doubt(self, at: str) -> str:
         """Why it does not count at a time, "" if it does."""
-        who = self.principals[0]
+        when = self.outside(at)
+        verb = "is " if when.startswith("valid") else ""
+        return f"the key of {self.principals[0]} {verb}{when}" if when else ""
+
+    def outside(self, at: str) -> str:
+        """The same without saying whose key it is."""
         if self.after and at < self.after:
-            return f"the key of {who} is valid from {_day(self.after)} on only"
-        return f"the key of {who} expired on {_day(self.before)}" if self.before and at > self.before else ""
+            return f"valid from {_day(self.after)} on only"
+        return f"expired on {_day(self.before)}" if self.before and at > self.before else ""
 
 
 class Ignored(Struct, frozen=True, kw_only=True):

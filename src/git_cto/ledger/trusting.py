@@ -69,14 +69,14 @@ REASONS = (
 )
 
 
-class _Doubt(Struct, frozen=True):
-    """Why a signature does not count: one of `REASONS`, and in words."""
+class Doubt(Struct, frozen=True):
+    """Why a signature, or whatever a key signs, does not count: one of `REASONS`, and in words."""
 
     reason: str
     words: str
 
 
-_UNCHECKED = _Doubt("too-many", "there is a refusal whose signatures could not all be checked")
+_UNCHECKED = Doubt("too-many", "there is a refusal whose signatures could not all be checked")
 
 
 class Weighed(Struct, frozen=True):
@@ -119,7 +119,7 @@ def weighed(
     memory: Memory | None = None,
 ) -> list[Weighed]:
     """As `trusted`, with the reason as a word that programs can go by."""
-    doubts: dict[str, list[_Doubt]] = {record.id: [] for record in records}
+    doubts: dict[str, list[Doubt]] = {record.id: [] for record in records}
     queues: list[list[_Candidate]] = []
     for record in records:
         queues += _candidates(record, signers, at, doubts[record.id])
@@ -129,7 +129,7 @@ def weighed(
         asked, queues = queues[:left], queues[left:]
         if not asked:
             for queue in queues:
-                doubts[queue[0].record.id].append(_Doubt("too-many", "there are too many signatures to check them all"))
+                doubts[queue[0].record.id].append(Doubt("too-many", "there are too many signatures to check them all"))
                 unsettled.add(queue[0].record.id)
             break
         left -= len(asked)
@@ -153,44 +153,49 @@ def _refuses(record: Record) -> bool:
     return isinstance(record.body, VerdictRecord) and record.body.verdict != "approve"
 
 
-def _weighed(record: Record, signers: tuple[Signer, ...], doubts: Sequence[_Doubt]) -> Weighed:
+def _weighed(record: Record, signers: tuple[Signer, ...], doubts: Sequence[Doubt]) -> Weighed:
     if signers:
         return Weighed(replace(record, signers=signers, doubt=""), "")
-    nearest = max(doubts, key=lambda one: REASONS.index(one.reason), default=_Doubt("unsigned", "it is not signed"))
+    nearest = max(doubts, key=lambda one: REASONS.index(one.reason), default=Doubt("unsigned", "it is not signed"))
     return Weighed(replace(record, signers=(), doubt=nearest.words), nearest.reason)
 
 
-def _candidates(record: Record, signers: Signers, at: str, doubts: list[_Doubt]) -> list[list[_Candidate]]:
+def _candidates(record: Record, signers: Signers, at: str, doubts: list[Doubt]) -> list[list[_Candidate]]:
     """What has to be checked, by key: of several signatures by one key the first good one is enough."""
     by_key: dict[bytes, list[_Candidate]] = {}
     for signature in record.signatures:
         found = _looked_up(signature, signers, at)
-        if isinstance(found, _Doubt):
+        if isinstance(found, Doubt):
             doubts.append(found)
             continue
         by_key.setdefault(found.key, []).append(_Candidate(record, found, signature))
     return list(by_key.values())
 
 
-def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | _Doubt:
+def _looked_up(signature: Signature, signers: Signers, at: str) -> Allowed | Doubt:
     """The line that allows a signature's key, or why none does. No process is started for that."""
     try:
         said = read_signature(signature.sig)
     except ValueError as error:
-        return _Doubt("no-signature", f"one signature cannot be read: {error}")
+        return Doubt("no-signature", f"one signature cannot be read: {error}")
     if said.namespace != NAMESPACE.encode():
-        return _Doubt(
+        return Doubt(
             "namespace", f"it was signed for {said.namespace.decode('utf-8', 'replace')[:60]!a}, not for git-cto"
         )
+    return _allowed(said.public_key, signers, at)
+
+
+def _allowed(key: bytes, signers: Signers, at: str) -> Allowed | Doubt:
+    """The line that allows a key, or why none does; what only a key revocation list knows is not looked up."""
     if signers.fault:
-        return _Doubt("list", signers.fault.rstrip("."))
-    lines = signers.lines(said.public_key)
+        return Doubt("list", signers.fault.rstrip("."))
+    lines = signers.lines(key)
     if not lines:
-        return _Doubt("unlisted", _unlisted(said.public_key, signers))
-    if said.public_key in signers.revoked_keys:
-        return _Doubt("revoked", f"the key of {lines[0].principals[0]} was revoked")
+        return Doubt("unlisted", _unlisted(key, signers))
+    if key in signers.revoked_keys:
+        return Doubt("revoked", f"the key of {lines[0].principals[0]} was revoked")
     valid = [line for line in lines if not line.doubt(at)]
-    return valid[0] if valid else _Doubt("not-now", lines[0].doubt(at))
+    return valid[0] if valid else Doubt("not-now", lines[0].doubt(at))
 
 
 def _unlisted(key: bytes, signers: Signers) -> str:
@@ -202,18 +207,37 @@ def _unlisted(key: bytes, signers: Signers) -> str:
     return f"the key {fingerprint(key)} is not in {SIGNERS_PATH} of the target"
 
 
-def _failed(first: _Candidate, checked: Checked, signers: Signers, environ: Mapping[str, str]) -> _Doubt:
+def _failed(first: _Candidate, checked: Checked, signers: Signers, environ: Mapping[str, str]) -> Doubt:
     who = first.line.principals[0]
     if "incorrect signature" in checked.said:
-        return _Doubt("does-not-fit", f"the signature by {who} does not fit the record")
-    if signers.revoked is not None:
-        revoked = revoked_by(signers.revoked, key_words(first.line.key), environ)
-        if revoked is None:
-            return _Doubt("list", f"{REVOKED_PATH} cannot be read, so no signature counts")
-        if revoked:
-            return _Doubt("revoked", f"the key of {who} was revoked")
-    return _Doubt("ssh-keygen", f"ssh-keygen refused the signature by {who}: {checked.said.rstrip('.')}")
+        return Doubt("does-not-fit", f"the signature by {who} does not fit the record")
+    refused = Doubt("ssh-keygen", f"ssh-keygen refused the signature by {who}: {checked.said.rstrip('.')}")
+    return _revoked(first.line, signers, environ) or refused
+
+
+def _revoked(line: Allowed, signers: Signers, environ: Mapping[str, str]) -> Doubt | None:
+    """What a key revocation list has against a key, where there is one."""
+    if signers.revoked is None:
+        return None
+    revoked = revoked_by(signers.revoked, key_words(line.key), environ)
+    if revoked is None:
+        return Doubt("list", f"{REVOKED_PATH} cannot be read, so no signature counts")
+    return Doubt("revoked", f"the key of {line.principals[0]} was revoked") if revoked else None
+
+
+def key_doubt(key: bytes, signers: Signers, at: str, environ: Mapping[str, str]) -> Doubt | None:
+    """Why nothing counts that a key signs, None where it does. Only a key revocation list costs a process."""
+    found = _allowed(key, signers, at)
+    return found if isinstance(found, Doubt) else _revoked(found, signers, environ)
 
 
 def _signer(line: Allowed, signers: Signers) -> Signer:
     return Signer(principal=line.principals[0], key=fingerprint(line.key), aliases=signers.names(line.key))
+
+
+def line_doubt(line: Allowed, signers: Signers, at: str, environ: Mapping[str, str]) -> str:
+    """Why a line that can be read allows nothing at a time, in a few words; "" where it does."""
+    listed = _revoked(line, signers, environ)
+    if line.key in signers.revoked_keys or (listed and listed.reason == "revoked"):
+        return "revoked"
+    return line.outside(at)

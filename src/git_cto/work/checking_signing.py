@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from git_cto.errors import CtoError
 from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH
-from git_cto.ledger.signing import SigningError
+from git_cto.ledger.signing import KEY_VARIABLE, SigningError
 from git_cto.ledger.sshsig import NAMESPACE, fingerprint, key_words
 from git_cto.repo.ssh_keygen import revoked_by
 from git_cto.work.checking import Check, ok
-from git_cto.work.workspace import now
+from git_cto.work.counting import doubt_of, out_of_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,29 +57,58 @@ def _signers(workspace: Workspace, target: Target, public_key: bytes, *, signed:
             message = f"Only signed records count, and {target.name} allows nobody to sign."
             yield Check("signers", "problem", message, f"git cto init --signing, and commit it to {target.name}")
         return
-    yield ok(
-        "signers", f"{target.name} allows {', '.join(dict.fromkeys(one.principals[0] for one in signers.allowed))}"
-    )
+    yield _listed(workspace, signers, target, signed=signed)
     if public_key:
-        yield from _own(signers, target, public_key, signed=signed)
+        yield from _own(workspace, target, public_key, signed=signed)
 
 
-def _own(signers: Signers, target: Target, public_key: bytes, *, signed: bool) -> Iterator[Check]:
+def _listed(workspace: Workspace, signers: Signers, target: Target, *, signed: bool) -> Check:
+    """Whom the target allows today, and whose line does not count any more, or not yet."""
+    not_now = out_of_force(workspace, target)
+    good = dict.fromkeys(one.principals[0] for one in signers.allowed if one.number not in not_now)
+    bad = [
+        f"{'a key of ' if one.principals[0] in good else ''}{one.principals[0]} ({not_now[one.number]})"
+        for one in signers.allowed
+        if one.number in not_now
+    ]
+    said = f"{target.name} allows {', '.join(good) or 'nobody'}"
+    said += "".join(f"{', ' if number else '; '}not {one}" for number, one in enumerate(bad))
+    if good or not signed:
+        return ok("signers", said)
+    mend = f"git cto init --signing, with another key, and commit it to {target.name}"
+    return Check("signers", "problem", f"Only signed records count, and {said}.", mend)
+
+
+def _own(workspace: Workspace, target: Target, public_key: bytes, *, signed: bool) -> Iterator[Check]:
     """Whether what is signed here counts at the target."""
-    at = "".join(character for character in now()[:19] if character.isdigit())
-    lines = signers.lines(public_key)
-    why = ""
-    if not lines:
+    doubt = doubt_of(workspace, target, public_key)
+    if doubt is None or doubt.reason == "list":  # that nothing counts was said before
+        return
+    why = f"What is signed here does not count: {doubt.words}."
+    if doubt.reason == "unlisted":
         why = f"The key that signs here is not in {SIGNERS_PATH} on {target.name}."
-    elif public_key in signers.revoked_keys:
+    elif doubt.reason == "revoked":
         why = f"The key that signs here is revoked on {target.name}."
-    elif all(one.doubt(at) for one in lines):
-        why = f"What is signed here does not count: {lines[0].doubt(at)}."
-    if why and signed:
-        line = f'EMAIL namespaces="{NAMESPACE}" {key_words(public_key)}'
-        yield Check("signers", "warning", why, f"git cto init --signing, and commit this to {target.name}: {line}")
-    elif why:
+    if signed:
+        more, hint = _way_out(workspace, target, public_key, doubt.reason)
+        yield Check("signers", "warning", f"{why} {more}".rstrip(), hint)
+    else:
         yield ok("signers", why)
+
+
+def _way_out(workspace: Workspace, target: Target, public_key: bytes, reason: str) -> tuple[str, str]:
+    """What to know, and what to type, so that what is signed here counts."""
+    if reason == "unlisted":
+        line = f'EMAIL namespaces="{NAMESPACE}" {key_words(public_key)}'
+        return "", f"git cto init --signing, and commit this to {target.name}: {line}"
+    takes = "git config user.signingkey FILE"
+    if workspace.environ.get(KEY_VARIABLE, "").strip():
+        takes = f"put it into {KEY_VARIABLE}"
+    more = f"A new key signs after {takes} and git cto init --signing, once {target.name} has its line."
+    make = "ssh-keygen -t ed25519 -f FILE"
+    if reason == "revoked":
+        return more, make
+    return f"{more} The old one signs again with other times in {SIGNERS_PATH}.", f"{make}, or mend it on {target.name}"
 
 
 def _any_key(signers: Signers) -> str:

@@ -16,12 +16,12 @@ from git_cto.errors import UsageError
 from git_cto.gate.decision import plan_of, unsound
 from git_cto.gate.rounds import in_order
 from git_cto.gate.trust import standing_approval
-from git_cto.ledger.signers import SIGNERS_PATH, read_signers
+from git_cto.ledger.signers import read_signers
 from git_cto.ledger.signing import signed
 from git_cto.ledger.sshsig import NAMESPACE, fingerprint, key_words
 from git_cto.ledger.trusting import trusted
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
-from git_cto.repo.authors import authorship
+from git_cto.work.counting import against_key
 from git_cto.work.surveying import latest_plan, survey
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def co_sign(workspace: Workspace, rev: str | None, *, base: str | None, override
         added=workspace.trusting(added, found.target),
         before=tuple(record for record in records if record.id in before),
         key=fingerprint(public_key),
-        notes=(*map(_left_out, left), *_notes(workspace, found, public_key)),
+        notes=(*map(_left_out, left), *against_key(workspace, found, public_key)),
     )
 
 
@@ -134,15 +134,3 @@ def _signed_by(workspace: Workspace, public_key: bytes, records: list[Record]) -
     own = read_signers(f'me namespaces="{NAMESPACE}" {key_words(public_key)}\n'.encode(), None)
     checked = trusted(records, own, _ANY_TIME, workspace.environ)
     return frozenset(record.id for record in checked if record.signers)
-
-
-def _notes(workspace: Workspace, found: Survey, public_key: bytes) -> tuple[str, ...]:
-    """What keeps the signature from counting, as far as that can be told."""
-    signers, target = workspace.signers(found.target), found.target.name
-    names = frozenset(name.casefold() for name in signers.names(public_key))
-    if not names:
-        return (f"{SIGNERS_PATH} of {target} does not list the key {fingerprint(public_key)}: it does not count there",)
-    wrote = authorship(workspace.lens, found.change.base, found.change.head).addresses
-    if found.policy.gate.signer_is_not_author and names & wrote:
-        return (f"{min(names & wrote)} is an author of the change, whose signature does not open the gate",)
-    return ()

@@ -10,6 +10,7 @@ from git_cto.gate.rounds import in_order
 from git_cto.model import ContinueRecord, OverrideRecord, Subject, VerdictRecord
 from git_cto.redaction import redacted, secret_values
 from git_cto.render.words import series_words
+from git_cto.work.counting import will_not_count
 from git_cto.work.keeping import show
 from git_cto.work.runs import trunk_here
 from git_cto.work.surveying import survey
@@ -36,6 +37,7 @@ def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | Non
     reason = checked_reason(workspace, reason, "git cto continue --reason TEXT")
     run = run or workspace.current_run()
     found = survey(workspace, head=trunk_here(workspace, run) if run else None, base=base, run=run)
+    workspace.notes.extend(will_not_count(workspace, found, opens=False))
     return record_continue(workspace, found, reason=reason, actor=workspace.actor(known=True))
 
 
@@ -64,6 +66,7 @@ def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | 
     """Records that exactly this change may be merged, whatever the gate says of it."""
     reason = checked_reason(workspace, reason, "git cto override --reason TEXT")
     found = survey(workspace, head=rev, base=base, run=None)
+    workspace.notes.extend(will_not_count(workspace, found))
     return record_override(workspace, found, reason=reason, actor=workspace.actor(known=True))
 
 

@@ -20,6 +20,7 @@ from git_cto.ledger.signers import SIGNERS_PATH
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.render.words import counted, coverage_words
 from git_cto.repo.patch import view
+from git_cto.work.counting import out_of_force
 from git_cto.work.gating import gate
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def _signatures(workspace: Workspace, found: Survey, about: list[Record]) -> Ite
             yield Step("signature", one.own if wanted else None, f"{what}: {one.doubt or 'it is not signed'}")
     for line in workspace.signers(found.target).ignored:
         yield Step("signers", None, f"line {line.number} of {where} does not count: {line.why}")
+    for number, why in out_of_force(workspace, found.target).items():
+        yield Step("signers", None, f"line {number} of {where} does not count: {why}")
 
 
 def _verdict(workspace: Workspace, found: Survey, body: VerdictRecord) -> Iterator[Step]:

@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 
-def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Reviewed:
-    """Asks, judges, records. Raises `EngineError` where there is no usable answer: then nothing is recorded."""
+def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker, *, counts: bool = True) -> Reviewed:
+    """Asks, judges, records. Raises `EngineError` where there is no usable answer: then nothing is recorded.
+
+    `counts` is False where it is known that the signature will not.
+    """
     brief = prepared.brief
     found = brief.survey
     slot, notes = reserve(workspace, found.series.slug, "review")
@@ -73,6 +76,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker) -> Revi
         brief=brief,
         artifact=answer_path(slot),
         notes=notes,
+        counts=counts,
     )
     keep(slot, review_document(done, next_step(done)))
     return done

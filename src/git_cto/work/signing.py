@@ -99,6 +99,21 @@ class Signing:
             self._given_up = True
             self._notes.append(f"nothing is signed: {error.message} Next: {error.hint}")
 
+    @property
+    def signer(self) -> bytes:
+        """The public key that what is recorded is signed with, b"" where nothing is. Known once it is prepared."""
+        return self._tried.public_key if self._tried and self.wanted != "no" else b""
+
+    @property
+    def to_sign(self) -> str:
+        """What to do so that what is recorded is signed, where it is not and nothing was said of it yet."""
+        if self.option is False:
+            return "leave out --no-sign"
+        if self._setting is not None and not self._truth(self._setting):
+            return "git config cto.sign true"
+        own = "git config user.signingkey PATH && git config gpg.format ssh && git cto init --signing"
+        return "" if self._given_up else f"put a private key into {KEY_VARIABLE}, or {own}"
+
     def sign(self, payload: bytes) -> tuple[Signature, ...]:
         """The signatures of a new record: one, or none where none is wanted or it cannot be made any more."""
         if self.wanted == "no":

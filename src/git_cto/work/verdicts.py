@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reviewed:
-    """A verdict. `asked` is False where it stood already; `after` is where the series stands now."""
+    """A verdict. `asked` is False where it stood already; `after` is where the series stands now.
+
+    `counts` is False where the signature under it is known to count for nothing.
+    """
 
     record: Record
     verdict: VerdictRecord
@@ -37,6 +40,13 @@ class Reviewed:
     brief: Brief
     artifact: str = ""
     notes: tuple[str, ...] = ()
+    counts: bool = True
+
+    @property
+    def to_be_signed(self) -> bool:
+        """Whether it counts in this process only until somebody allowed has signed it."""
+        unsigned = not self.record.signatures or not self.counts
+        return self.asked and unsigned and self.brief.survey.policy.gate.trust == "signed"
 
 
 def standing_verdict(brief: Brief, outcomes: tuple[CommandOutcome, ...]) -> Reviewed | None:
@@ -114,10 +124,7 @@ def next_step(done: Reviewed) -> str:
     found = done.brief.survey
     run = f" {typed(found.run)}" if found.run else ""
     if done.verdict.verdict == "approve":
-        touched = ", ".join(done.verdict.control_paths[:2])
-        if touched:
-            return f"git cto override{_head(done)} --reason TEXT (it changes {touched})"
-        return f"git cto gate{_head(done)}{_base(found)}"
+        return _after_approval(done)
     if done.after.escalated or done.after.aborted:
         return f"git cto continue{run} --reason TEXT, or git cto override{_head(done)} --reason TEXT"
     beyond = way_out(done.verdict, found.policy)
@@ -127,6 +134,16 @@ def next_step(done: Reviewed) -> str:
         which = "" if done.brief.here else f" --run {typed(found.run or '')}"
         return f"git cto start {_first_to_do(done)}{which}, fix it, git cto finish -m SUMMARY, then git cto review"
     return f"fix it on {found.head.name}, commit, then git cto review"
+
+
+def _after_approval(done: Reviewed) -> str:
+    touched = ", ".join(done.verdict.control_paths[:2])
+    decide = f"git cto override{_head(done)} --reason TEXT (it changes {touched})" if touched else ""
+    base = _base(done.brief.survey)
+    if done.to_be_signed:
+        sign = f"git cto sign{_head(done)}{base}, by an allowed signer"
+        return f"{sign}, then {decide}" if decide else sign
+    return decide or f"git cto gate{_head(done)}{base}"
 
 
 def _first_to_do(done: Reviewed) -> str:

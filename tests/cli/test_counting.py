@@ -1,0 +1,205 @@
+"""Where only signed records count, it is said before anything is paid for what will not count, and how it would."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from git_cto.work.checking_repository import check_repository
+from git_cto.work.workspace import Workspace
+from tests.cli.scenes import changed
+from tests.cli.signed import SIGNED, Team, team
+from tests.gate.values import seen
+from tests.keys import known_key, revocation_list
+from tests.world import World, review_reply
+
+PLAIN = 'namespaces="git-cto.verdict.v1"'
+EXPIRED = f'{PLAIN},valid-before="20200101"'
+EARLY = f'{PLAIN},valid-after="20990101"'
+SIGN = "git cto sign, by an allowed signer"
+
+
+@pytest.fixture(name="team")
+def _team(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    return team(world, tmp_path / "keys", monkeypatch)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+# ---- nothing is signed
+
+
+def test_in_ci_without_a_key_a_review_says_first_that_it_counts_for_itself_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(world)
+    monkeypatch.setenv("CI", "true")
+    said = world.reviewed()
+    assert said.code == 0, said.text
+    err = flat(said.err)
+    assert "nothing is signed here: what is recorded counts in this process only" in err
+    assert "put a private key into GIT_CTO_SIGNING_KEY" in err
+    assert "git config user.signingkey PATH" in err
+    assert err.index("in this process only") < err.index("1 commit")  # before the model is asked
+    assert said.json["next"] == SIGN
+    gate = world.cto("gate", "--json")
+    assert (gate.code, gate.json["next"]) == (1, f"{SIGN} who vouches for it")
+
+
+def test_asking_again_for_an_approval_that_is_there_is_said_with_the_way_around(team: Team) -> None:
+    team.approved()
+    said = team.world.ask([review_reply()], "review")
+    assert (said.code, len(said.requests)) == (0, 1), said.text  # anybody could have put that one there
+    assert "an approval of exactly this change that does not count (it is not signed)" in flat(said.err)
+    assert "an allowed signer may git cto sign it instead" in flat(said.err)
+
+
+def test_an_approval_that_cannot_be_signed_is_no_way_around(team: Team) -> None:
+    team.approved(coverage=seen(0, ("app.py", "omitted")))
+    said = team.world.ask([review_reply()], "review")
+    assert said.code == 0, said.text
+    assert "sign it instead" not in flat(said.err)
+    team.world.commit("Another way", app__py="def version():\n    return 4\n")
+    assert "sign it instead" not in flat(team.reviewed(None).err)
+
+
+def test_how_to_sign_fits_why_nothing_is_signed(team: Team) -> None:
+    assert "To sign: git config cto.sign true" in flat(team.overridden(None).err)
+    with team.as_(team.ben):
+        err = flat(team.world.cto("override", "--reason", "Fine", "--no-sign").err)
+    assert "To sign: leave out --no-sign" in err
+    assert "GIT_CTO_SIGNING_KEY" not in err
+
+
+def test_where_every_record_counts_and_where_the_key_counts_nothing_is_said(world: World, team: Team) -> None:
+    assert team.overridden(team.ben).err == ""
+    said = team.reviewed(team.ben)
+    assert "count" not in said.err
+    team.signers(team.allowed, policy="")
+    assert team.overridden(None).err == ""
+    assert team.overridden(team.eve).err == ""
+    assert world.cto("gate").code == 0
+
+
+# ---- the key does not count
+
+
+@pytest.mark.parametrize("way", ["revoked", "revoked by a list", "expired", "too early", "unlisted", "list"])
+def test_a_key_that_does_not_count_is_told_of_before_anything_is_recorded(team: Team, tmp_path: Path, way: str) -> None:
+    line = {"expired": EXPIRED, "too early": EARLY}.get(way, PLAIN)
+    revoked: dict[str, str | bytes] = {
+        "revoked": team.ben.public + "\n",
+        "revoked by a list": revocation_list(tmp_path / "krl", team.ben),
+        "list": "junk\n",
+    }
+    allowed = team.ada.line() + ("" if way == "unlisted" else team.ben.line(line))
+    team.signers(allowed, revoked_keys=revoked.get(way, ""))
+    because = {
+        "revoked": "the key of ben@example.org was revoked on main: what it signs does not count",
+        "expired": "the key of ben@example.org expired on 2020-01-01: what it signs does not count for main",
+        "too early": "the key of ben@example.org is valid from 2099-01-01 on only: what it signs does not count",
+        "unlisted": ".cto/allowed_signers of main does not list the key",
+        "list": "Line 1 of .cto/revoked_keys is no public key, so no signature counts",
+    }[way.removesuffix(" by a list")]
+    said = team.reviewed(team.ben, verdict="abort")
+    assert said.code == 4, said.text
+    assert flat(said.err).index(because) < flat(said.err).index("1 commit")
+    with team.as_(team.ben):
+        went_on = team.world.cto("continue", "--reason", "Go on")
+    assert because in flat(went_on.err), went_on.text
+    assert because in flat(team.overridden(team.ben).err)
+    assert because in flat(team.cosigned(team.ben, "--overrides").err)
+
+
+def test_after_a_review_by_a_key_that_does_not_count_another_signature_is_next(team: Team) -> None:
+    team.signers(team.allowed, revoked_keys=team.ben.public + "\n")
+    said = team.reviewed(team.ben)
+    assert said.json["next"] == SIGN
+    assert team.world.cto("gate", "--json").json["next"] == f"{SIGN} who vouches for it"
+    assert team.cosigned(team.cleo).code == 0
+    team.open()
+
+
+def test_an_author_is_told_before_and_needs_another_signer_but_no_other_review(team: Team) -> None:
+    said = team.reviewed(team.ada)
+    assert flat(said.err).index("ada@example.org is an author of the change") < flat(said.err).index("1 commit")
+    assert team.world.cto("gate", "--json").json["next"] == f"{SIGN} who did not write it"
+    assert "is an author of the change" in flat(team.overridden(team.ada).err)
+
+
+def test_an_author_may_let_a_series_go_on(team: Team) -> None:
+    assert team.reviewed(team.cleo, verdict="abort").code == 4
+    with team.as_(team.ada):
+        said = team.world.cto("continue", "--reason", "Go on")
+    assert (said.code, said.err) == (0, "")
+
+
+# ---- doctor and verify
+
+
+def told(team: Team) -> list[tuple[str, str, str]]:
+    """What doctor says of the signers."""
+    with Workspace(str(team.world.path), os.environ) as workspace:
+        return [(one.state, one.message, one.hint) for one in check_repository(workspace) if one.name == "signers"]
+
+
+@pytest.mark.parametrize("form", ["keys", "list"])
+def test_doctor_and_verify_name_who_may_not_sign_any_more(team: Team, tmp_path: Path, form: str) -> None:
+    old = known_key(tmp_path / "old", "old@example.org")
+    lines = (team.ada.line(), team.ben.line(), team.cleo.line(EXPIRED), team.ci.line(EARLY))
+    again = old.line(EXPIRED, principals="ada@example.org")
+    revoked = team.ben.public + "\n" if form == "keys" else revocation_list(tmp_path / "krl", team.ben)
+    team.signers("".join(lines) + again, revoked_keys=revoked)
+    said = (
+        "main allows ada@example.org; not ben@example.org (revoked), not cleo@example.org (expired on 2020-01-01), "
+        "not ci@example.org (valid from 2099-01-01 on only), not a key of ada@example.org (expired on 2020-01-01)"
+    )
+    assert told(team)[0][:2] == ("ok", said)
+    team.approved(team.ada)
+    proof = flat(team.world.cto("verify").out)
+    for line, why in ((2, "revoked"), (3, "expired on 2020-01-01"), (4, "valid from 2099-01-01 on only")):
+        assert f"line {line} of .cto/allowed_signers of main at" in proof
+        assert f"does not count: {why}" in proof
+
+
+def test_doctor_says_where_nobody_is_left_who_may_sign(team: Team) -> None:
+    team.signers(team.ben.line(EXPIRED))
+    state, message, hint = told(team)[0]
+    assert (state, message) == (
+        "problem",
+        "Only signed records count, and main allows nobody; not ben@example.org (expired on 2020-01-01).",
+    )
+    assert hint.startswith("git cto init --signing, with another key")
+
+
+@pytest.mark.parametrize("form", ["keys", "list"])
+def test_for_a_revoked_key_doctor_says_to_make_another_one(team: Team, tmp_path: Path, form: str) -> None:
+    revoked = team.ben.public + "\n" if form == "keys" else revocation_list(tmp_path / "krl", team.ben)
+    team.signers(team.allowed, revoked_keys=revoked)
+    with team.as_(team.ben):
+        state, message, hint = told(team)[-1]
+    assert (state, hint) == ("warning", "ssh-keygen -t ed25519 -f FILE")
+    assert message.startswith("The key that signs here is revoked on main.")
+    assert "git config user.signingkey FILE" in message
+    assert "git cto init --signing" in message
+
+
+def test_for_an_expired_key_doctor_says_both_ways(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.signers(team.ada.line() + team.ben.line(EXPIRED))
+    with team.as_(team.ben):
+        assert told(team)[-1][2] == "ssh-keygen -t ed25519 -f FILE, or mend it on main"
+        monkeypatch.setenv("GIT_CTO_SIGNING_KEY", team.ben.private)
+        state, message, _ = told(team)[-1]
+    assert state == "warning"
+    assert "put it into GIT_CTO_SIGNING_KEY" in message
+    assert "git config" not in message
+
+
+def test_where_every_record_counts_doctor_only_mentions_it(team: Team) -> None:
+    team.signers(team.allowed, policy=SIGNED.replace("signed", "local"), revoked_keys=team.ben.public + "\n")
+    with team.as_(team.ben):
+        assert told(team)[-1] == ("ok", "The key that signs here is revoked on main.", "")
