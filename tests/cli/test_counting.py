@@ -76,7 +76,8 @@ def test_how_to_sign_fits_why_nothing_is_signed(team: Team) -> None:
 
 
 def test_where_every_record_counts_and_where_the_key_counts_nothing_is_said(world: World, team: Team) -> None:
-    assert team.overridden(team.ben).err == ""
+    overridden = team.overridden(team.ben)
+    assert (overridden.err, overridden.out.splitlines()[-1]) == ("", "Next: git cto gate")
     said = team.reviewed(team.ben)
     assert "count" not in said.err
     team.signers(team.allowed, policy="")
@@ -111,7 +112,9 @@ def test_a_key_that_does_not_count_is_told_of_before_anything_is_recorded(team: 
     with team.as_(team.ben):
         went_on = team.world.cto("continue", "--reason", "Go on")
     assert because in flat(went_on.err), went_on.text
-    assert because in flat(team.overridden(team.ben).err)
+    overridden = team.overridden(team.ben)
+    assert because in flat(overridden.err)
+    assert "Next: git cto sign --overrides, by an allowed signer\n" in overridden.out
     assert because in flat(team.cosigned(team.ben, "--overrides").err)
 
 

@@ -23,7 +23,8 @@ def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sig
         shell.ready_to_sign(workspace, sign)
         decided = override(workspace, rev, reason=reason, base=base)
     found = decided.survey
-    shell.document(decision_document(decided.record, "git cto gate"))
+    step = "git cto gate" if decided.counts else "git cto sign --overrides, by an allowed signer"
+    shell.document(decision_document(decided.record, step))
     shell.say(f"Recorded: the change of {found.head.name} may be merged into {found.target.name}.")
-    shell.say(next_line("git cto gate"))
+    shell.say(next_line(step))
     return ExitCode.OK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from git_cto.errors import UsageError
@@ -26,10 +26,11 @@ LARGEST_REASON = 4_000  # characters
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision that was recorded, and what it was about."""
+    """A decision that was recorded, and what it was about; `counts` is False where it does for this process only."""
 
     record: Record
     survey: Survey
+    counts: bool = True
 
 
 def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | None) -> Decided:
@@ -66,8 +67,10 @@ def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | 
     """Records that exactly this change may be merged, whatever the gate says of it."""
     reason = checked_reason(workspace, reason, "git cto override --reason TEXT")
     found = survey(workspace, head=rev, base=base, run=None)
-    workspace.notes.extend(will_not_count(workspace, found))
-    return record_override(workspace, found, reason=reason, actor=workspace.actor(known=True))
+    doubts = will_not_count(workspace, found)
+    workspace.notes.extend(doubts)
+    decided = record_override(workspace, found, reason=reason, actor=workspace.actor(known=True))
+    return replace(decided, counts=not doubts)
 
 
 def record_override(workspace: Workspace, found: Survey, *, reason: str, actor: Actor) -> Decided:
