@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.scenes import THREE, TWO, changed, do, ledger, records
+from tests.cli.signed import team
 from tests.http_git import GitServer
 from tests.world import World
 
@@ -45,6 +46,27 @@ def test_a_verdict_travels_to_another_clone_and_opens_its_gate(
     assert other.cto("gate").code == 0
     assert other.ask([], "review").requests == ()
     assert records(other) == records(world)
+
+
+def test_a_signature_for_a_record_that_is_there_is_no_other_record(
+    world: World, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signing = team(world, tmp_path / "keys", monkeypatch)
+    for name in ("main", "topic"):
+        world.git("push", "--quiet", "--force", "origin", name)
+    signing.approved(signing.ben)
+    assert world.cto("sync").out == "origin: 0 records received, 1 record sent.\n"
+    early = clone(world, str(hub), tmp_path, monkeypatch)
+    assert early.cto("sync").out == "origin: 1 record received, 0 records sent.\n"
+    world.git("switch", "--quiet", "topic")
+    assert signing.cosigned(signing.cleo).code == 0
+    assert world.cto("sync").out == "origin: 0 records received, 1 more signature sent.\n"
+    assert early.cto("sync").out == "origin: 1 more signature received, 0 records sent.\n"
+    early.git("update-ref", "-d", "refs/notes/cto-records")
+    early.git("update-ref", "-d", "refs/cto/records")
+    early.git("update-ref", "-d", "refs/notes/cto-remote/origin")
+    said = early.cto("sync", "--json").json
+    assert (said["received"], said["signatures_received"], said["sent"], said["signatures_sent"]) == (1, 1, 0, 0)
 
 
 def test_two_clones_that_wrote_at_once_both_keep_everything(

@@ -19,6 +19,7 @@ import pytest
 from git_cto.errors import BugError, GitError, ToolError
 from git_cto.ledger import writing
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes
+from git_cto.ledger.tree import Lines
 from git_cto.repo.git import Git, discover
 from tests.ledger.world import WRITER, Repo, end, interposed, new_repo
 
@@ -434,15 +435,15 @@ def test_a_ref_that_was_replaced_or_deleted_is_restored(repo: Repo) -> None:
     repo.notes.append([repo.thing("head")], b"ours")
     repo.run("update-ref", "-d", RECORDS_REF)
     assert repo.lines("head") == set()
-    assert repo.notes.restore() == 1
+    assert repo.notes.restore() == Lines(1)
     assert repo.lines("head") == {b"ours"}
     other = new_repo(repo.path.parent / "other", repo.env)
     other.notes.append([other.thing("head")], b"theirs")
     repo.run("fetch", "--quiet", str(other.path), "+refs/notes/*:refs/notes/*")  # what many a recipe configures
     assert repo.lines("head") == {b"theirs"}
-    assert repo.notes.restore() == 1
+    assert repo.notes.restore() == Lines(1)
     assert repo.lines("head") == {b"ours", b"theirs"}
-    assert repo.notes.restore() == 0
+    assert repo.notes.restore() == Lines()
 
 
 # ---- uniting
@@ -463,9 +464,9 @@ def test_unite_takes_everything_from_nothing(repo: Repo) -> None:
     other = _other(repo)
     other.notes.append([other.thing("head"), other.thing("change")], b"theirs", {"changes/aabb": b"x"})
     theirs = _fetched(repo, other)
-    assert repo.notes.unite(theirs) == 1
+    assert repo.notes.unite(theirs) == Lines(1)
     assert repo.tip() == repo.tip(SHADOW_REF) == theirs
-    assert repo.notes.unite(theirs) == 0
+    assert repo.notes.unite(theirs) == Lines()
 
 
 def test_unite_keeps_both_and_descends_from_both(repo: Repo) -> None:
@@ -473,15 +474,15 @@ def test_unite_keeps_both_and_descends_from_both(repo: Repo) -> None:
     repo.notes.append([repo.thing("head"), repo.thing("mine")], b"ours", {"changes/aabb": b"x", "series/aabb": b"s"})
     other.notes.append([other.thing("head"), other.thing("yours")], b"theirs", {"changes/ccdd": b"y"})
     ours, theirs = repo.tip(), _fetched(repo, other)
-    assert repo.notes.missing_in(theirs) == 1
-    assert repo.notes.unite(theirs) == 1
+    assert repo.notes.missing_in(theirs) == Lines(1)
+    assert repo.notes.unite(theirs) == Lines(1)
     assert repo.run("log", "-1", "--format=%P", RECORDS_REF).split() == [ours, theirs]
     assert repo.lines("head") == {b"ours", b"theirs"}
     assert repo.lines("yours") == {b"theirs"}
     for path in ("changes/aa/bb", "series/aa/bb", "changes/cc/dd"):
         repo.run("cat-file", "-e", f"{RECORDS_REF}:{path}")
     back = _fetched(other, repo)
-    assert other.notes.unite(back) == 1
+    assert other.notes.unite(back) == Lines(1)
     assert other.tip() == back  # a fast-forward
 
 
@@ -493,7 +494,7 @@ def test_unite_never_deletes(repo: Repo) -> None:
     other.notes.unite(_fetched(other, repo))
     other.run("notes", f"--ref={RECORDS_REF}", "remove", head)  # on top of what we have
     theirs = _fetched(repo, other)
-    assert repo.notes.unite(theirs) == 0
+    assert repo.notes.unite(theirs) == Lines()
     assert repo.lines("head") == {b"one", b"two"}
     assert repo.run("merge-base", "--is-ancestor", theirs, RECORDS_REF) == ""
 

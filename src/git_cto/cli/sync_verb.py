@@ -15,7 +15,6 @@ from git_cto.errors import ExitCode
 def command(shell: Shell, *, remote: str | None) -> int:
     """Exchange all records with REMOTE (default: origin, or the only one) without losing any on either side."""
     from git_cto.ledger.sync import sync
-    from git_cto.render.words import counted
     from git_cto.work.documents.ledger import sync_document
     from git_cto.work.setting_up import default_remote
 
@@ -23,5 +22,14 @@ def command(shell: Shell, *, remote: str | None) -> int:
         chosen = remote or default_remote(workspace)
         synced = sync(workspace.git, chosen, prompt=sys.stdin.isatty())
     shell.document(sync_document(chosen, synced))
-    shell.say(f"{chosen}: {counted(synced.received, 'record')} received, {counted(synced.sent, 'record')} sent.")
+    received = _words(synced.received, synced.signatures_received)
+    shell.say(f"{chosen}: {received} received, {_words(synced.sent, synced.signatures_sent)} sent.")
     return ExitCode.OK
+
+
+def _words(records: int, signatures: int) -> str:
+    """`2 records`, `1 record and 1 more signature`, `1 more signature`."""
+    from git_cto.render.words import counted
+
+    more = counted(signatures, "more signature") if signatures else ""
+    return " and ".join(filter(None, (counted(records, "record") if records or not more else "", more)))

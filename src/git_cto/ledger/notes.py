@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from git_cto.errors import BugError, GitError, ToolError, typed
 from git_cto.ledger.tree import (
     Edits,
+    Lines,
     Tree,
     annotated,
     compare,
+    counted,
     distinct_lines,
     home,
     joined,
@@ -62,13 +64,13 @@ class _Step:
         *,
         merge: str = "",
         become: str = "",
-        gained: int = 0,
+        gained: Lines | None = None,
         why: str = "append",
     ) -> None:
         self.edits: Edits = edits or {}
         self.merge = merge
         self.become = become
-        self.gained = gained
+        self.gained = gained or Lines()
         self.why = why
 
 
@@ -109,11 +111,11 @@ class Notes:
         tip = self.tip()
         return distinct_lines(self._git, tip) if tip else iter(())
 
-    def missing_in(self, theirs: str | None) -> int:
+    def missing_in(self, theirs: str | None) -> Lines:
         """How many different lines of ours another notes commit does not have."""
         ours = self.tip()
         if ours is None or ours == theirs:
-            return 0
+            return Lines()
         if theirs is None:
             return _count(self._git, ours)
         with self._git.objects() as reader:
@@ -159,7 +161,7 @@ class Notes:
 
         self._update(step)
 
-    def unite(self, theirs: str) -> int:
+    def unite(self, theirs: str) -> Lines:
         """Adds every line and kept entry of another notes commit, removes none. Returns how many lines are new.
 
         The result descends from both: theirs itself where that has everything of ours.
@@ -172,7 +174,7 @@ class Notes:
 
         return self._update(step)
 
-    def restore(self) -> int:
+    def restore(self) -> Lines:
         """Brings back lines that somebody took away by moving or removing the ref. Returns how many."""
         return self._update(lambda _: _Step())
 
@@ -187,12 +189,12 @@ class Notes:
             return _Step()
         return _Step(found.edits, merge=theirs, gained=found.gained, why="sync")
 
-    def _update(self, plan: Callable[[Tree], _Step]) -> int:
+    def _update(self, plan: Callable[[Tree], _Step]) -> Lines:
         """Does what `plan` wants done to the present tree; again when somebody was faster. Returns the gain.
 
         When a commit of the shadow has more than the notes, both are united first.
         """
-        gained = 0
+        gained = Lines()
         with queue(self._git.place.common_dir):
             races = Races()  # from here: to have stood in the queue for long says nothing of a lock
             while True:
@@ -304,5 +306,5 @@ def _lines(tree: Tree, reader: Objects, object_id: str) -> list[bytes]:
     return lines
 
 
-def _count(git: Git, notes_commit: str) -> int:
-    return sum(1 for _ in distinct_lines(git, notes_commit))
+def _count(git: Git, notes_commit: str) -> Lines:
+    return counted(distinct_lines(git, notes_commit))

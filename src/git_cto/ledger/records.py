@@ -112,6 +112,11 @@ def encode(subject: Subject, body: Predicate) -> Record:
         ) from error
 
 
+def payload_of(line: bytes) -> bytes:
+    """What lines of one record have in common, taken out unread; the line itself where it has no payload."""
+    return line.partition(b'"payload":"')[2].partition(b'"')[0] or line
+
+
 def seal(payload: bytes, signatures: Iterable[Signature] = (), *, most: int = LARGEST_LINE) -> bytes:
     """The line (without its newline) of a payload and its signatures. Raises `ToolError` beyond `most` bytes."""
     envelope = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from git_cto.errors import ToolError, UsageError, typed
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes, remote_ref
+from git_cto.ledger.tree import Lines
 
 if TYPE_CHECKING:
     import subprocess
@@ -95,11 +96,20 @@ _REFUSALS = (
 
 @dataclass(frozen=True)
 class Synced:
-    """What an exchange did: lines new to us, lines new to the remote, and how many times it took."""
+    """What an exchange did: records new to us, records new to the remote, and how many times it took.
+
+    Signatures are counted where they came for a record that was there, or are one more than the record came with.
+    """
 
     received: int
     sent: int
     rounds: int
+    signatures_received: int = 0
+    signatures_sent: int = 0
+
+
+def _synced(received: Lines, sent: Lines, rounds: int) -> Synced:
+    return Synced(received.records, sent.records, rounds, received.signatures, sent.signatures)
 
 
 def wanted_refspec(remote: str) -> str:
@@ -148,11 +158,11 @@ def sync(git: Git, remote: str, *, prompt: bool) -> Synced:
             received += _unite(notes, theirs)
         ours = notes.tip()
         if ours is None or ours == theirs:
-            return Synced(received, 0, rounds)
+            return _synced(received, Lines(), rounds)
         sent = notes.missing_in(theirs)
         if _push(git, remote, ours, prompt=prompt):
             git.run("update-ref", "--no-deref", remote_ref(remote), ours)
-            return Synced(received, sent, rounds)
+            return _synced(received, sent, rounds)
         # It moved; or what is pushed to is not what is fetched from.
         sources = [remote, *_push_urls(git, remote)]
         time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 -- no secret
@@ -163,8 +173,8 @@ def sync(git: Git, remote: str, *, prompt: bool) -> Synced:
     )
 
 
-def _unite(notes: Notes, theirs: str | None) -> int:
-    return notes.unite(theirs) if theirs else 0
+def _unite(notes: Notes, theirs: str | None) -> Lines:
+    return notes.unite(theirs) if theirs else Lines()
 
 
 def _exists(git: Git, remote: str) -> bool:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from git_cto.errors import GitError
+from git_cto.ledger.records import payload_of
 from git_cto.repo.objects import CHUNK, missing_object, tree_entries
 
 if TYPE_CHECKING:
@@ -124,6 +127,50 @@ class Tree:
         return content
 
 
+class Lines(Struct, frozen=True):
+    """How many different lines: so many records, and so many that have other signatures for a record."""
+
+    records: int = 0
+    signatures: int = 0
+
+    def __add__(self, other: Lines) -> Lines:
+        return Lines(self.records + other.records, self.signatures + other.signatures)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.signatures)
+
+
+class _Found:
+    """Lines that one side has and the other has not."""
+
+    def __init__(self) -> None:
+        self._lines: set[int] = set()
+        self._records: set[int] = set()
+        self._known: set[int] = set()
+
+    def add(self, fresh: Iterable[bytes], known: Iterable[bytes]) -> None:
+        """Takes lines, and those that the other side has on the same object."""
+        some = list(fresh)
+        if some:
+            self._lines.update(map(hash, some))
+            self._records.update(hash(payload_of(line)) for line in some)
+            self._known.update(hash(payload_of(line)) for line in known)
+
+    @property
+    def counted(self) -> Lines:
+        """How many there are."""
+        records = len(self._records - self._known)
+        return Lines(records, len(self._lines) - records)
+
+
+def counted(lines: Iterable[bytes]) -> Lines:
+    """How many records different lines are, and how many of them have other signatures for one."""
+    found = _Found()
+    for line in lines:
+        found.add((line,), ())
+    return found.counted
+
+
 class Difference:
     """What another notes tree has that ours has not, and the other way round.
 
@@ -134,18 +181,18 @@ class Difference:
     def __init__(self) -> None:
         self.edits: Edits = {}
         self.contained = True
-        self._gained: set[int] = set()
-        self._lacking: set[int] = set()
+        self._gained = _Found()
+        self._lacking = _Found()
 
     @property
-    def gained(self) -> int:
+    def gained(self) -> Lines:
         """How many different lines are new to us."""
-        return len(self._gained)
+        return self._gained.counted
 
     @property
-    def lacking(self) -> int:
+    def lacking(self) -> Lines:
         """How many different lines are new to them."""
-        return len(self._lacking)
+        return self._lacking.counted
 
     def add(self, object_id: str, ours: Tree, theirs: Tree) -> None:
         """Compares the notes of one object."""
@@ -154,8 +201,8 @@ class Difference:
         known = set(have)
         fresh = [line for line in come if line not in known]
         lacking = known.difference(come)
-        self._gained.update(map(hash, fresh))
-        self._lacking.update(map(hash, lacking))
+        self._gained.add(fresh, have)
+        self._lacking.add(lacking, come)
         self.contained = self.contained and not lacking
         if fresh and not mine:
             self.edits[home(object_id)] = others[0][1] if len(others) == 1 else joined(come)

@@ -17,6 +17,7 @@ from git_cto.ledger.artifacts import FOLDER, ArtifactsError, main_worktree
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes
 from git_cto.ledger.records import decode
 from git_cto.ledger.sync import dangerous_refspecs, wanted_refspec
+from git_cto.ledger.tree import Lines
 from git_cto.render.words import counted
 from git_cto.repo.resolve import HEADS
 from git_cto.work.checking import Check, ok, told
@@ -123,16 +124,18 @@ def _ledger(workspace: Workspace) -> Iterator[Check]:
 def _forced_back(workspace: Workspace) -> Iterator[Check]:
     git = workspace.git
     notes, shadow = (git.refs(ref).get(ref) for ref in (RECORDS_REF, SHADOW_REF))
-    lost = Notes(git, SHADOW_REF).missing_in(notes) if shadow else 0
+    lost = Notes(git, SHADOW_REF).missing_in(notes) if shadow else Lines()
     if not lost or shadow is None:
         return
     whole = notes is None or git.is_ancestor(notes, shadow)
     unite = "git cto sync" if remotes(git) else "git cto review: whatever is recorded next brings them back"
     restore = f"git update-ref {RECORDS_REF} {SHADOW_REF}" if whole else unite
+    number, what = (lost.records, "record") if lost.records else (lost.signatures, "signature")
+    are = "is" if number == 1 else "are"
     message = (
-        f"{counted(lost, 'record')} are missing from {RECORDS_REF}: somebody moved it. {SHADOW_REF} still has them."
+        f"{counted(number, what)} {are} missing from {RECORDS_REF}: somebody moved it. {SHADOW_REF} still has them."
     )
-    yield Check("ledger", "problem", message.replace("1 record are", "1 record is"), restore)
+    yield Check("ledger", "problem", message, restore)
 
 
 def _locks(workspace: Workspace) -> Iterator[Check]:

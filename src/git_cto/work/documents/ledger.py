@@ -95,14 +95,22 @@ def import_document(done: Imported) -> ImportDocument:
 
 
 class SyncDocument(Struct, frozen=True, kw_only=True):
-    """What an exchange with a remote did (`git cto sync`), in records."""
+    """What an exchange with a remote did (`git cto sync`), in records, and signatures for records that were there."""
 
     schema: Literal["git-cto/sync/v1"] = "git-cto/sync/v1"
     remote: str
     received: int
     sent: int
+    signatures_received: int
+    signatures_sent: int
 
 
 def sync_document(remote: str, synced: Synced) -> SyncDocument:
     """The document of an exchange."""
-    return SyncDocument(remote=remote, received=synced.received, sent=synced.sent)
+    return SyncDocument(
+        remote=remote,
+        received=synced.received,
+        sent=synced.sent,
+        signatures_received=synced.signatures_received,
+        signatures_sent=synced.signatures_sent,
+    )
