@@ -466,6 +466,24 @@ class Signature(Struct, frozen=True, kw_only=True):
     keyid: str = ""
 
 
+NOBODY = ""  # stands among the authors of a change where a commit does not say whose it is: it may be anybody's
+
+
+def person(name: str) -> str:
+    """A name or an address as it is compared: capitals, look-alikes of one letter and invisible signs make no other."""
+    if not name.isascii():
+        name = without_the_unseen(name)
+    return name.casefold().strip(" \t\n\"'.")
+
+
+def without_the_unseen(text: str) -> str:
+    """A text in its compatibility form (NFKC), without invisible signs."""
+    import unicodedata  # noqa: PLC0415 -- start-up: nearly every name is ASCII
+
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
+
+
 class Signer(Struct, frozen=True, kw_only=True):
     """Who signed a record, by a signature that was checked. The principal is the first that stands with the key.
 
@@ -479,7 +497,7 @@ class Signer(Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> frozenset[str]:
         """Every name, so that they can be compared: capitals make no other person."""
-        return frozenset(name.casefold() for name in (self.principal, *self.aliases))
+        return frozenset(person(name) for name in (self.principal, *self.aliases))
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -69,7 +69,7 @@ class Team:
 
     def approved(self, *keys: Key, base: str | None = None, **said: Any) -> Record:  # noqa: ANN401 -- fields
         """An approval of what is checked out, signed by all of these, with no model asked. `said` are its fields."""
-        return self.put(*keys, body=lambda found: _verdict(found, **said), base=base)
+        return self.put(*keys, body=lambda found: verdict(found, **said), base=base)
 
     def refused(self, *keys: Key, **said: Any) -> Record:  # noqa: ANN401 -- fields
         """The same, a refusal."""
@@ -133,7 +133,7 @@ class Team:
         return " ".join(said.out.split())
 
 
-def _verdict(found: Survey, **said: Any) -> Predicate:  # noqa: ANN401 -- fields
+def verdict(found: Survey, **said: Any) -> Predicate:  # noqa: ANN401 -- fields
     where: dict[str, Any] = {
         "series": found.series.name,
         "target": found.target.ref,

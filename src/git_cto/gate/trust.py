@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from git_cto.model import OverrideRecord, VerdictRecord
+from git_cto.model import NOBODY, OverrideRecord, VerdictRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +58,8 @@ def for_rounds(records: Iterable[Record], gate: GatePolicy) -> list[Record]:
 def admitted(record: Record, gate: GatePolicy, authors: frozenset[str]) -> Record | None:
     """The record with those of its signers whose word counts for the gate; None where nobody's does.
 
-    Who wrote the change does not let it in: `authors` are the e-mail addresses in its commits, in lower case.
+    Who wrote the change does not let it in: `authors` are the e-mail addresses in its commits, as `person` compares
+    them, and `NOBODY` where one of them names none.
     """
     if gate.trust != "signed":
         return record
@@ -66,14 +67,18 @@ def admitted(record: Record, gate: GatePolicy, authors: frozenset[str]) -> Recor
         return None
     if not gate.signer_is_not_author or not _opens(record):
         return record
-    others = tuple(signer for signer in record.signers if not signer.names & authors)
+    others = () if NOBODY in authors else tuple(one for one in record.signers if not one.names & authors)
     return replace(record, signers=others) if others or record.own else None
 
 
 def why_not_admitted(record: Record, authors: frozenset[str]) -> str:
     """Why a record that might have opened the gate does not count, as the end of a sentence."""
     wrote = signing_authors([record], authors)
-    return f"{wrote[0]} signed it and is an author of the change" if wrote else record.doubt or "it is not signed"
+    if wrote:
+        return f"{wrote[0]} signed it and is an author of the change"
+    if record.signers and NOBODY in authors:
+        return "a commit of the change names no address, so that whoever signed it may be its author"
+    return record.doubt or "it is not signed"
 
 
 def signing_authors(records: Iterable[Record], authors: frozenset[str]) -> list[str]:

@@ -48,6 +48,7 @@ LARGEST_LINE = 64 << 10  # bytes
 ROOM_TO_SIGN = 4 << 10  # of them, which a new record leaves to signatures
 MOST_SIGNATURES = 16  # on one line
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -236,8 +237,9 @@ def _check(subject: Subject, body: Predicate) -> None:
     """What types alone do not say."""
     if not _is_time(body.time):
         raise UnreadError("time", "the time is none")
-    if not body.target.startswith("refs/heads/"):
-        raise UnreadError("target", "the target is no branch")
+    base = body.base if isinstance(body, PlanRecord) else ""
+    if not body.target.startswith("refs/heads/") or _CONTROL.search(body.target + base):
+        raise UnreadError("target", "the target is no branch")  # both end up in command lines
     if isinstance(body, VerdictRecord | OverrideRecord) and not (subject.tree and subject.change):
         raise UnreadError("subject", "there is no tree, or no change")
     commits = {

@@ -5,31 +5,37 @@ All of it is what the writers said of themselves; what follows from it is `gate.
 
 from __future__ import annotations
 
+import codecs
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from git_cto.model import NOBODY, person, without_the_unseen
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from git_cto.repo.lens import Lens
 
-_LONGEST_ROW = 64  # commits that are read one after the other before git is asked for all of them
-
-# Anywhere in a message, not only where git sees a trailer: a blank line after it must not make it vanish.
-_CO_AUTHOR = re.compile(r"^[ \t]*Co-authored-by:[ \t]*(\S.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
-_EXECUTOR = re.compile(r"^[ \t]*Cto-Executor:[ \t]*(\S.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_LONGEST_ROW = 64  # commits that are read one after the other before git is asked which there are
+# Anywhere in a message, and behind any marks: neither a blank line after it nor a bullet must make it vanish.
+_CO_AUTHOR = re.compile(r"[\W_]*co-authored-by\s*:\s*(.*)", re.IGNORECASE)
+_EXECUTOR = re.compile(r"[\W_]*cto-executor\s*:\s*(\S.*)", re.IGNORECASE)
 _ADDRESS = re.compile(r"<([^<>]*)>")
-# A commit of which there is one reading only. Of others git says what it makes of them.
-_PLAIN = re.compile(
-    rb"tree [0-9a-f]+\nparent ([0-9a-f]+)\nauthor [^<>\n\0]*<([^<>\s\0]*)> \d+ [+-]\d{4}\n"
-    rb"committer [^<>\n\0]*<([^<>\s\0]*)> \d+ [+-]\d{4}\n(?:gpgsig(?:-sha256)? .*\n(?: .*\n)*)*\n([^\0]*)"
-)
+_BARE_ADDRESS = re.compile(r"[^\s<>()\[\],;:]+@[^\s<>()\[\],;:]+")
+_LINE_ENDS = str.maketrans(dict.fromkeys("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", "\n"))
+_NO_CHARSETS = frozenset(
+    {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}
+)  # of Python, not iconv
 
 
 class Authorship(Struct, frozen=True):
-    """Who wrote a change. `addresses` are those of authors, committers and co-authors, in lower case."""
+    """Who wrote a change. `addresses` are those of authors, committers and co-authors, as `person` compares them.
+
+    `NOBODY` is among them where a commit names no address that could be read.
+    """
 
     addresses: frozenset[str]
     executors: tuple[str, ...]
@@ -37,46 +43,104 @@ class Authorship(Struct, frozen=True):
 
     def joined(self, other: Authorship) -> Authorship:
         """Both together."""
-        return Authorship(
-            self.addresses | other.addresses,
-            tuple(dict.fromkeys((*self.executors, *other.executors))),
-            tuple(dict.fromkeys((*self.co_authors, *other.co_authors))),
-        )
+        return _together([self, other])
 
 
 def authorship(lens: Lens, base: str, head: str, *, committers: bool = True) -> Authorship:
     """Who wrote the commits of `head` that are not in `base`. Committers count as well, unless told otherwise."""
-    addresses: set[str] = set()
-    executors: dict[str, None] = {}
-    co_authors: dict[str, None] = {}
-    said = _one_after_the_other(lens, base, head)
-    for author, committer, message in _logged(lens, base, head) if said is None else said:
-        found = _CO_AUTHOR.findall(message)
-        co_authors.update(dict.fromkeys(found))
-        executors.update(dict.fromkeys(_EXECUTOR.findall(message)))
-        addresses.update((author, *(address for one in found for address in _ADDRESS.findall(one))))
-        if committers:
-            addresses.add(committer)
+    return _together([_written(commit, committers=committers) for commit in _commits(lens, base, head)])
+
+
+def author(lens: Lens, commit: str) -> Authorship:
+    """Who wrote one commit, whoever committed it."""
+    found = lens.reader.read(commit)
+    return _written(found[1] if found else b"", committers=False)
+
+
+def _together(parts: list[Authorship]) -> Authorship:
     return Authorship(
-        frozenset(address.strip().casefold() for address in addresses) - {""}, tuple(executors), tuple(co_authors)
+        frozenset(address for one in parts for address in one.addresses),
+        tuple(dict.fromkeys(program for one in parts for program in one.executors)),
+        tuple(dict.fromkeys(said for one in parts for said in one.co_authors)),
     )
 
 
-def _logged(lens: Lens, base: str, head: str) -> Iterator[tuple[str, str, str]]:
-    """(author, committer, message) of the commits of `head` that are not in `base`."""
-    out = lens.run("log", "-z", "--format=%ae%x00%ce%x00%B", "--end-of-options", head, f"^{base}")
-    return zip(*[iter(out.decode("utf-8", "replace").split("\0"))] * 3, strict=False)
+def _commits(lens: Lens, base: str, head: str) -> Iterable[bytes]:
+    row = _one_after_the_other(lens, base, head)
+    if row is not None:
+        return row
+    some = lens.run("rev-list", "--end-of-options", head, f"^{base}").decode("ascii").split()
+    return lens.reader.contents(some)
 
 
-def _one_after_the_other(lens: Lens, base: str, head: str) -> list[tuple[str, str, str]] | None:
-    """The same where they are a short row of plain commits, else None. No process is started for that."""
-    said: list[tuple[str, str, str]] = []
+def _one_after_the_other(lens: Lens, base: str, head: str) -> list[bytes] | None:
+    """The commits where they are a short row, else None. No process is started for that."""
+    row: list[bytes] = []
     commit = head
     while commit != base:
-        found = lens.reader.read(commit) if len(said) < _LONGEST_ROW else None
-        plain = _PLAIN.fullmatch(found[1]) if found and found[0].type == "commit" else None
-        if plain is None:
-            return None
-        commit, author, committer, message = (part.decode("utf-8", "replace") for part in plain.groups())
-        said.append((author, committer, message))
-    return said
+        found = lens.reader.read(commit) if len(row) < _LONGEST_ROW else None
+        lines = found[1].split(b"\n", 3) if found and found[0].type == "commit" else []
+        if len(lines) < 4 or not (lines[1].startswith(b"parent ") and lines[2].startswith(b"author ")):
+            return None  # one without a parent, or with several, or that is not here
+        row.append(found[1] if found else b"")
+        commit = lines[1].removeprefix(b"parent ").decode("ascii", "replace")
+    return row
+
+
+def _written(commit: bytes, *, committers: bool) -> Authorship:
+    """Who wrote a commit, read from the object itself.
+
+    What git prints of one is bent: by the encoding that it claims, by which of two lines it takes for the author.
+    """
+    header, _, message = commit.partition(b"\n\n")
+    lines = header.split(b"\n")
+    addresses = set()
+    for kind in (b"author ", b"committer ") if committers else (b"author ",):
+        said = [_plain(line.decode("utf-8", "replace")) for line in lines if line.startswith(kind)]
+        addresses |= {one for line in said for one in _addresses(line)} or {NOBODY}
+    co_authors: dict[str, None] = {}
+    executors: dict[str, None] = {}
+    for text in _texts(message, lines):
+        for found in _co_authors(text.split("\n")):
+            co_authors[found] = None
+            addresses.update(_addresses(found))
+        named = (_EXECUTOR.match(line) for line in text.split("\n"))
+        executors.update((one[1].strip(), None) for one in named if one)
+    return Authorship(frozenset(addresses), tuple(executors), tuple(co_authors))
+
+
+def _texts(message: bytes, header: Iterable[bytes]) -> Iterator[str]:
+    """A message as it stands there, and where its commit claims another encoding, also in that one."""
+    yield _plain(message.decode("utf-8", "replace"))
+    for line in header:
+        if line.startswith(b"encoding "):
+            try:
+                charset = codecs.lookup(line[9:].decode("ascii")).name
+                if charset not in _NO_CHARSETS | {"utf-8"}:
+                    yield _plain(message.decode(charset, "replace"))
+            except (LookupError, ValueError):
+                continue  # git does not know it either, and shows what stands there
+
+
+def _plain(text: str) -> str:
+    """A text without what cannot be seen, its lines ended as everywhere."""
+    text = text if text.isascii() else without_the_unseen(text)
+    return text.translate(_LINE_ENDS).replace("\0", "")
+
+
+def _co_authors(lines: list[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        found = _CO_AUTHOR.match(line)
+        if found:
+            folded = takewhile(lambda one: one[:1].isspace() and not _CO_AUTHOR.match(one), lines[number:])
+            said = " ".join(part for part in (found[1].strip(), *(one.strip() for one in folded)) if part)
+            if said:
+                yield said
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """Whatever may be meant for an address: what stands in angle brackets, and what has an @."""
+    for found in (*_ADDRESS.findall(text), *_BARE_ADDRESS.findall(text)):
+        address = person(found)
+        if address:
+            yield address

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from git_cto.repo.lens import Lens
 
 _CHUNK = 1 << 16  # bytes
+_LONGEST_TIME = 18  # digits
 _FIELDS = ("%H", "%T", "%P", "%ct", "%ae", "%s")
 _LOG = (
     "log",
@@ -103,7 +104,8 @@ def _parsed(tokens: Iterator[bytes]) -> Iterator[Landing]:
 
 def _landing(fields: Sequence[bytes], files: tuple[FileChange, ...]) -> Landing:
     commit, tree, parents, time, author, subject = (field.decode("utf-8", "replace") for field in fields)
-    return Landing(commit, tree, tuple(parents.split()), int(time or 0), author, subject, files)
+    when = int(time or 0) if len(time) <= _LONGEST_TIME else 0  # git takes any number of digits for a date
+    return Landing(commit, tree, tuple(parents.split()), when, author, subject, files)
 
 
 class Row:

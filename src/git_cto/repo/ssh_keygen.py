@@ -29,6 +29,11 @@ SECONDS = 30.0  # for one signature, and for all that are checked together
 _STOPPED = -1000  # the exit code of what took too long
 _AT_ONCE = 8
 _LINES_KEPT = 1000
+# What is said of a signature, a key or a line, and not of the machine.
+_REFUSALS = (
+    *("incorrect signature", "invalid format", "No principal matched", "not permitted", "not allowed", "revoked"),
+    *("not supported", "unsupported", "namespace", "has expired", "not yet valid", "does not match"),
+)
 # What an agent, a security key or a smart card is found by. Keys of other services have no business there.
 _PASSED_TO_SIGN = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "SSH_AGENT_PID"),
@@ -92,6 +97,9 @@ class Checked(Struct, frozen=True):
     good: bool
     said: str = ""
     settled: bool = True
+
+
+_TOO_SLOW = Checked(False, "ssh-keygen took too long", settled=False)
 
 
 # ---- signing -------------------------------------------------------------------------------------------------------
@@ -161,11 +169,15 @@ def public_key_file(text: str, environ: Mapping[str, str]) -> Iterator[KeyFile]:
 
 
 class Memory:
-    """What ssh-keygen said, so that it is not asked again. What did not come to an end is not remembered."""
+    """What ssh-keygen said, so that it is not asked again. What it did not settle is not remembered.
+
+    Once it did not answer in time it is `stuck`, and not asked any more: a long history must not take forever.
+    """
 
     def __init__(self) -> None:
         self.checked: dict[Check, Checked] = {}
         self.named: dict[tuple[str, str], Ran] = {}
+        self.stuck = False
 
     def forget(self) -> None:
         """Forgets the signatures, which nobody asks about twice, and the lines where they are many."""
@@ -182,6 +194,8 @@ def check_all(checks: Sequence[Check], environ: Mapping[str, str], memory: Memor
     """
     memory = memory or Memory()
     new = [check for check in dict.fromkeys(checks) if check not in memory.checked]
+    if memory.stuck:
+        return [memory.checked.get(check, _TOO_SLOW) for check in checks]
     found = dict(zip(new, _asked(new, environ, memory) if new else (), strict=True))
     memory.checked.update((check, checked) for check, checked in found.items() if checked.settled)
     return [found.get(check) or memory.checked[check] for check in checks]
@@ -203,19 +217,28 @@ def _asked(checks: Sequence[Check], environ: Mapping[str, str], memory: Memory) 
             verifying.append(_Call([PROGRAM, "-Y", "verify", *about, *who], files["message"], quiet, folder))
         ran = _run([*naming.values(), *verifying])
     named = {**memory.named, **dict(zip(naming, ran[: len(naming)], strict=True))}
-    memory.named.update((line, one) for line, one in named.items() if one.code >= 0)
+    memory.named.update((line, one) for line, one in named.items() if one.code == 0 or _refuses(one))
+    memory.stuck = any(one.too_slow for one in ran)
     verified = ran[len(naming) :]
     return [_judged(check, named[check.named], one) for check, one in zip(checks, verified, strict=True)]
 
 
 def _judged(check: Check, found: Ran, verified: Ran) -> Checked:
     if found.too_slow or verified.too_slow:
-        return Checked(False, "ssh-keygen took too long", settled=False)
-    if found.code < 0 or verified.code < 0:
+        return _TOO_SLOW
+    good = found.code == 0 and check.principal.encode() in found.out.splitlines()
+    if good and verified.code == 0:
+        return Checked(True)
+    failed = verified if good else found
+    if failed.code < 0:
         return Checked(False, "ssh-keygen was stopped", settled=False)
-    if found.code != 0 or check.principal.encode() not in found.out.splitlines():
-        return Checked(False, found.said)
-    return Checked(True) if verified.code == 0 else Checked(False, verified.said)
+    return Checked(False, failed.said, settled=failed.code == 0 or _refuses(failed))
+
+
+def _refuses(ran: Ran) -> bool:
+    """Whether it says no. It ends the same way where it could not look: without memory, files or a disk."""
+    said = ran.err + ran.out.decode("utf-8", "replace")
+    return any(words in said for words in _REFUSALS)
 
 
 def revoked_by(revoked: bytes, public_key: str, environ: Mapping[str, str]) -> bool | None:

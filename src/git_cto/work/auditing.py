@@ -22,11 +22,12 @@ from git_cto.errors import GitError, PolicyError, UsageError, typed
 from git_cto.gate.decision import Facts, decide
 from git_cto.gate.policy import POLICY_PATH, Policy
 from git_cto.gate.rounds import in_order
+from git_cto.ledger.records import united
 from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Signers, read_signers
 from git_cto.ledger.trusting import first_checks, trusted
 from git_cto.model import OverrideRecord, PlanRecord, Target, VerdictRecord
 from git_cto.redaction import printable
-from git_cto.repo.authors import Authorship, authorship
+from git_cto.repo.authors import Authorship, author, authorship
 from git_cto.repo.landings import Landing, Row, landings
 from git_cto.repo.ssh_keygen import Memory, check_all
 
@@ -154,7 +155,7 @@ class Audit:
             rules = self._rules_at(change.base)
         except PolicyError as error:
             return Audited(landings=landed, how="unapproved", reason=f"{_NO_POLICY} {error.message}")
-        records: Sequence[Record] = self._about(change.id)
+        records: Sequence[Record] = self._about(change, landed[0])
         if rules.policy.gate.trust == "signed":
             moment = self._moment(landed)
             records = trusted(records, rules.signers, moment, workspace.environ, memory=self._memory)
@@ -195,18 +196,34 @@ class Audit:
             return []  # which is told where it is judged
         if rules.policy.gate.trust != "signed":
             return []
-        return first_checks(self._about(change.id), rules.signers, self._moment((landing,)))
+        return first_checks(self._about(change, landing), rules.signers, self._moment((landing,)))
 
-    def _about(self, change: str) -> list[Record]:
-        """The records about a change and the plans that it was judged by, in the order in which they are checked."""
-        if change not in self._records:
-            workspace = self._workspace
-            found = workspace.ledger.find(change=change, objects=workspace.objects)
+    def _about(self, change: Change, landed: Landing) -> list[Record]:
+        """The records about a change and the plans that it was judged by, in the order in which they are checked.
+
+        They stand on the change, on the heads that were judged and on the series: where somebody took a refusal off
+        one of them, it is still on the others.
+        """
+        key = f"{change.id} {landed.commit}"
+        if key not in self._records:
+            workspace, objects = self._workspace, self._workspace.objects
+            find = workspace.ledger.find
+            found = find(change=change.id, objects=objects)
+            heads = {change.head, *landed.parents[1:], *(one.subject.head for one in found)}
+            series = {one.body.series for one in found if not isinstance(one.body, PlanRecord)}
             runs = {one.body.run for one in found if isinstance(one.body, VerdictRecord)} - {""}
-            of_runs = (workspace.ledger.find(series=f"run/{run}", objects=workspace.objects) for run in sorted(runs))
-            plans = [one for records in of_runs for one in records if isinstance(one.body, PlanRecord)]
-            self._records[change] = in_order([*found, *plans])
-        return self._records[change]
+            elsewhere = [
+                *(one for head in sorted(heads) for one in find(head=head, objects=objects)),
+                *(
+                    one
+                    for name in sorted(series | {f"run/{run}" for run in runs})
+                    for one in find(series=name, objects=objects)
+                ),
+            ]
+            of_it = (one for one in elsewhere if one.subject.change == change.id)
+            plans = (one for one in elsewhere if isinstance(one.body, PlanRecord) and one.body.run in runs)
+            self._records[key] = in_order(united((*found, *of_it, *plans)))
+        return self._records[key]
 
     def _moment(self, landed: tuple[Landing, ...]) -> str:
         """When it landed, as signatures are checked: never before what it landed on, and never in the future.
@@ -223,7 +240,8 @@ class Audit:
     def _wrote(self, landed: tuple[Landing, ...], change: Change, found: Sequence[Record]) -> Authorship:
         """Who wrote it: the authors of what landed and, where they are still here, of the commits that were judged.
 
-        Who only merged or squashed it is the committer of what landed, and no author of it.
+        Who only merged or squashed it is the committer of what landed, and no author of it. Who put more into a merge
+        than was merged is one.
         """
         judged = {
             (one.body.merge_base, one.subject.head)
@@ -236,9 +254,18 @@ class Audit:
         wrote = Authorship(frozenset(), (), ())
         for head in merged or (change.head,):
             wrote = wrote.joined(authorship(lens, change.base, head, committers=False))
+        if merged and not self._is_plain_merge(landed[0]):
+            wrote = wrote.joined(author(lens, change.head))
         for base, head in here:
             wrote = wrote.joined(authorship(lens, base, head))
         return wrote
+
+    def _is_plain_merge(self, landing: Landing) -> bool:
+        """Whether a merge has nothing but what git makes of its two parents, and its author wrote nothing."""
+        if len(landing.parents) != 2:
+            return False  # merged by hand, or one after the other
+        done = self._workspace.lens.merge_tree(*landing.parents)
+        return done.returncode == 0 and done.stdout.split(b"\0", 1)[0].decode("ascii", "replace") == landing.tree
 
     def _rules_at(self, commit: str) -> _Rules:
         """Policy and signers of a commit."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from git_cto.errors import PolicyError, UsageError
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.gate.trust import for_rounds
 from git_cto.ledger.records import united
@@ -145,12 +146,26 @@ def _those_that_decide_first(records: list[Record], change: Change) -> list[Reco
 def _planned_base(workspace: Workspace, records: list[Record], run: str) -> str | None:
     """The target that the run was planned for.
 
-    Where only signed records count, whatever policy a target has, a plan chooses its own judge: then it has to be
-    signed by somebody whom the target that is found without it allows.
+    A plan chooses its own judge: where only signed records count, by whatever is asked here or by the policy of the
+    target that is found without it, it has to be signed by somebody whom that target allows.
     """
-    if workspace.demands_signatures:
-        usual = workspace.target(None)
+    usual = _demanding(workspace)
+    if usual is not None:
         records = [record for record in workspace.trusting(records, usual) if record.trusted]
     found = latest_plan(records, run)
     plan = found.body if found else None
     return (plan.base or plan.target) if isinstance(plan, PlanRecord) else None
+
+
+def _demanding(workspace: Workspace) -> Target | None:
+    """The target that is found without a plan, if only signed records count there."""
+    if workspace.demands_signatures:
+        return workspace.target(None)
+    try:
+        usual = workspace.target(None)
+    except UsageError:
+        return None  # there is none that a plan could lead away from
+    try:
+        return usual if workspace.policy(usual).gate.trust == "signed" else None
+    except PolicyError:
+        return usual  # nobody knows what it asks for
