@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.errors import GitError
-from git_cto.ledger.records import payload_of
 from git_cto.repo.objects import CHUNK, missing_object, tree_entries
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ class _Found:
         """Takes lines, and those that the other side has on the same object."""
         some = list(fresh)
         if some:
+            from git_cto.ledger.records import payload_of  # noqa: PLC0415 -- start-up: only where lines are compared
+
             self._lines.update(map(hash, some))
             self._records.update(hash(payload_of(line)) for line in some)
             self._known.update(hash(payload_of(line)) for line in known)
