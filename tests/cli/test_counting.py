@@ -134,6 +134,11 @@ def test_an_author_is_told_before_and_needs_another_signer_but_no_other_review(t
     assert "is an author of the change" in flat(team.overridden(team.ada).err)
 
 
+def test_where_a_commit_names_no_address_nobody_can_sign_it(team: Team) -> None:
+    team.world.git("commit", "--quiet", "--amend", "--no-edit", "--author", "Ada <>")
+    assert "a commit of the change names no address" in flat(team.overridden(team.ben).err)
+
+
 def test_an_author_may_let_a_series_go_on(team: Team) -> None:
     assert team.reviewed(team.cleo, verdict="abort").code == 4
     with team.as_(team.ada):

@@ -94,6 +94,12 @@ def test_an_approval_that_only_its_author_signed_needs_another_signer_and_no_oth
     assert found.next_step == "git cto sign, by an allowed signer who did not write it"
 
 
+def test_where_a_commit_names_no_address_no_signature_helps() -> None:
+    ben = record(a_verdict(time=at(2)), "b", signers=(BEN,))
+    found = decision(ben, policy=SIGNED, authors=frozenset({""}))
+    assert found.next_step == "commit it with an address (git commit --amend --reset-author), then git cto review"
+
+
 def test_where_a_signature_would_not_help_a_review_is_next() -> None:
     """What the rule would not take, what is of another run, and what was refused, is not there to be signed."""
     unseen = record(a_verdict(coverage=seen(0, ("app.py", "omitted"))), "u")

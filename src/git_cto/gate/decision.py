@@ -24,7 +24,7 @@ from git_cto.gate.trust import (
     standing_approval,
     why_not_admitted,
 )
-from git_cto.model import OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
+from git_cto.model import NOBODY, OverrideRecord, Plan, PlanRecord, Record, VerdictRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -347,6 +347,8 @@ def _to_sign(change: Change, facts: Facts, known: Sequence[Record], uncounted: S
     latest = approval or (uncounted[-1] if uncounted else None)
     if latest is None or (approval is None and not isinstance(latest.body, OverrideRecord)):
         return ""
+    if latest.signers and NOBODY in facts.authors:
+        return "commit it with an address (git commit --amend --reset-author), then git cto review"
     wrote = any(signer.names & facts.authors for signer in latest.signers)
     who = "by an allowed signer who did not write it" if wrote else "by an allowed signer who vouches for it"
     return f"git cto sign, {who}" if approval else f"git cto sign --overrides, {who}, or git cto review"

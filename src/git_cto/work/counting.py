@@ -13,7 +13,7 @@ from git_cto.gate.rounds import in_order
 from git_cto.ledger.signers import SIGNERS_PATH
 from git_cto.ledger.sshsig import fingerprint
 from git_cto.ledger.trusting import Doubt, key_doubt, line_doubt
-from git_cto.model import VerdictRecord
+from git_cto.model import NOBODY, VerdictRecord, person
 from git_cto.repo.authors import authorship
 from git_cto.work.workspace import now
 
@@ -51,8 +51,11 @@ def against_key(workspace: Workspace, found: Survey, public_key: bytes, *, opens
         return (f"{doubt.words}: what it signs does not count for {target}",)
     if not opens or not found.policy.gate.signer_is_not_author:
         return ()
-    names = frozenset(name.casefold() for name in workspace.signers(found.target).names(public_key))
-    wrote = names & authorship(workspace.lens, found.change.base, found.change.head).addresses
+    names = frozenset(person(name) for name in workspace.signers(found.target).names(public_key))
+    wrote = authorship(workspace.lens, found.change.base, found.change.head).addresses
+    if NOBODY in wrote:
+        return ("a commit of the change names no address: whoever signs may be its author, and opens no gate",)
+    wrote &= names
     return (f"{min(wrote)} is an author of the change, whose signature does not open the gate",) if wrote else ()
 
 
