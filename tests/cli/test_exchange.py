@@ -149,6 +149,12 @@ def test_a_record_of_another_change_stays_out(world: World) -> None:
     assert "another change" in said.err
 
 
+def test_no_more_is_read_of_a_file_than_a_record_may_have(world: World) -> None:
+    said = world.cto("import", "/dev/zero")
+    assert said.code == 2
+    assert "more than a record may have" in said.err
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"payload": "e30="}', "{" * 100_000, "x" * 300_000])
 def test_what_is_no_record_stays_out(world: World, text: str) -> None:
     said = world.cto("import", "-", stdin=text.encode())

@@ -21,15 +21,15 @@ def command(shell: Shell, *, file: str) -> int:
     from git_cto.errors import UsageError
     from git_cto.render.terminal import log_text, next_line
     from git_cto.work.documents.ledger import import_document
-    from git_cto.work.exchanging import take_in
+    from git_cto.work.exchanging import LARGEST_FILE, take_in
     from git_cto.work.workspace import now
 
     try:
         if file == "-":
-            data = sys.stdin.buffer.read()
+            data = sys.stdin.buffer.read(LARGEST_FILE + 1)
         else:
             with open(file, "rb") as opened:
-                data = opened.read()
+                data = opened.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "check the path") from error
     with shell.workspace() as workspace:

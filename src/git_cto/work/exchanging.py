@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
 VERIFIER = "https://git-cto.github.io/gate/v1"
 _SLSA = "1.2"
+LARGEST_FILE = 4 * LARGEST_LINE  # bytes of an envelope, laid out by whatever wrote it
 
 
 class Imported(Struct, frozen=True, kw_only=True):
@@ -95,8 +96,8 @@ def take_in(workspace: Workspace, data: bytes, where: str) -> Imported:
 def _read(data: bytes, where: str) -> Record:
     hint = "git cto show --export dsse writes one"
     try:
-        if len(data) > 4 * LARGEST_LINE:
-            raise UnreadError("too-long", f"{len(data):,} bytes are more than a record may have")  # noqa: TRY301
+        if len(data) > LARGEST_FILE:
+            raise UnreadError("too-long", f"more than {LARGEST_FILE:,} bytes are more than a record may have")  # noqa: TRY301
         one_line = json.dumps(parse(data, "the file"), sort_keys=True, separators=(",", ":")).encode("utf-8")
         return read(one_line)
     except UnreadError as error:
