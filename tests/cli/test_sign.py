@@ -116,7 +116,7 @@ def test_a_key_that_does_not_sign_stops_before_anything_is_paid_for(
     said = world.ask([], *argv, "--sign")
     assert (said.code, said.requests, ledger(world)) == (2, (), ""), said.text
     assert "needs a passphrase, and nobody is asked for one here." in said.err
-    assert f"Next: ssh-add {locked.path}, or --no-sign" in said.err
+    assert f"Next: eval $(ssh-agent) && ssh-add {locked.path}, or --no-sign" in " ".join(said.err.split())
     as_json = world.ask([], *argv, "--sign", "--json").json
     assert (as_json["error"]["code"], as_json["exit_code"]) == ("cannot_sign", 2)
 
@@ -218,7 +218,7 @@ def test_a_broken_key_of_the_environment_stops_everything_and_is_not_shown(
     monkeypatch.setenv("GIT_CTO_SIGNING_KEY", "\n".join([*lines[:2], *lines[3:]]))
     said = world.ask([], "review")
     assert (said.code, said.requests) == (2, ()), said.text
-    assert "The key in the environment" in said.err
+    assert "The key in GIT_CTO_SIGNING_KEY" in said.err
     assert not any(line in said.text for line in lines[1:-1])
 
 
@@ -487,3 +487,9 @@ def test_doctor_leaves_nothing_behind(team: Team, tmp_path: Path, monkeypatch: p
         team.open()
         team.overridden(team.ben)
     assert [name for name in os.listdir(place) if name.startswith("git-cto-")] == []
+
+
+@pytest.mark.parametrize("argv", [["sign"], ["init", "--signing"]])
+def test_no_option_is_offered_that_there_is_none_of(world: World, argv: list[str]) -> None:
+    said = world.cto(*argv)
+    assert (said.code, "--no-sign" in said.text) == (2, False), said.text

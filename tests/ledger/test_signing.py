@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,9 @@ def test_a_passphrase_is_never_asked_for(locked: Key, monkeypatch: pytest.Monkey
     monkeypatch.setenv("DISPLAY", ":0")
     error = refused(key_of(str(locked.path)))
     assert "needs a passphrase" in error.message
-    assert error.hint == f"ssh-add {locked.path}, or --no-sign"
+    assert error.hint == f"eval $(ssh-agent) && ssh-add {locked.path}"
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    assert refused(key_of(str(locked.path))).hint == f"ssh-add {locked.path}"
     assert error.exit_code == 2
     assert not asked.exists()
 
@@ -164,6 +167,25 @@ def test_a_file_that_is_no_key_is_told_of(tmp_path: Path, content: str | None, m
     error = refused(key_of(str(path)))
     assert because in error.message
     assert "key" in error.message
+
+
+@pytest.mark.parametrize(
+    "spoilt, why",
+    [
+        (lambda _: "garbage", "GIT_CTO_SIGNING_KEY holds no private key, and names no file."),
+        (lambda key: key.private.replace("\n", " "), "The key in GIT_CTO_SIGNING_KEY cannot be read"),
+        (lambda key: key.private.split("\n")[1], "GIT_CTO_SIGNING_KEY holds no private key, and names no file."),
+    ],
+)
+def test_of_a_key_that_was_spoilt_on_its_way_the_variable_is_named(
+    ada: Key, spoilt: Callable[[Key], str], why: str
+) -> None:
+    key = chosen_key(SigningConfig(), {KEY_VARIABLE: spoilt(ada)}, "/")
+    assert key is not None
+    error = refused(key)
+    assert error.message.startswith(why)
+    assert error.hint == "put a private key without a passphrase into GIT_CTO_SIGNING_KEY, all of its file"
+    assert ada.private.split("\n")[1] not in error.message + error.hint
 
 
 def test_a_key_that_others_can_read_is_told_of(ada: Key, tmp_path: Path) -> None:
@@ -293,7 +315,7 @@ def test_a_broken_key_of_the_environment_is_not_printed(ada: Key, locked: Key, m
         found = chosen_key(SSH, os.environ, "/")
         assert found is not None
         error = refused(found)
-        assert error.message.startswith("The key in the environment")
+        assert error.message.startswith("The key in GIT_CTO_SIGNING_KEY")
         assert all(line not in error.message + error.hint for line in text.splitlines()[1:3])
     monkeypatch.setenv(KEY_VARIABLE, locked.private)
     found = chosen_key(SSH, os.environ, "/")

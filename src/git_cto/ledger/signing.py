@@ -13,6 +13,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from git_cto.errors import UsageError, typed
 from git_cto.ledger.sshsig import NAMESPACE, armoured, dearmoured, fingerprint, key_words, read_signature
@@ -44,8 +45,8 @@ _FALSE = frozenset({"", "false", "no", "off", "0"})
 # What ssh-keygen says -> what is wrong with the key, and what to type.
 _CAUSES = (
     ("are too open", "can be read by others, so ssh-keygen does not take it", "chmod 600 {path}"),
-    ("incorrect passphrase", "needs a passphrase, and nobody is asked for one here", "ssh-add {path}"),
-    ("No private key found", "has no private half here, nor in an agent", "ssh-add {path}"),
+    ("incorrect passphrase", "needs a passphrase, and nobody is asked for one here", "{agent}ssh-add {path}"),
+    ("No private key found", "has no private half here, nor in an agent", "{agent}ssh-add {path}"),
     ("Couldn't find key in agent", "is not in the agent", "ssh-add its private half"),
     ("Couldn't get agent socket", "should be in an agent, and there is none", "eval $(ssh-agent), then ssh-add"),
     ("No such file", "is not there", "git config user.signingkey PATH"),
@@ -85,6 +86,7 @@ class SigningKey(Struct, frozen=True, kw_only=True):
     text: str = ""
     in_agent: bool = False
     program: str = PROGRAM
+    given: bool = False  # by the environment
 
 
 class Signed(Struct, frozen=True):
@@ -118,8 +120,8 @@ def chosen_key(config: SigningConfig, environ: Mapping[str, str], cwd: str) -> S
     given = environ.get(KEY_VARIABLE, "").strip()
     if given:
         if "PRIVATE KEY-----" in given:
-            return SigningKey(shown=KEY_VARIABLE, text=given)
-        return _named(given, cwd, PROGRAM)
+            return SigningKey(shown=KEY_VARIABLE, text=given, given=True)
+        return replace(_named(given, cwd, PROGRAM), given=True)
     if config.format != "ssh":
         return None
     program = config.program or PROGRAM
@@ -173,7 +175,7 @@ def _signed(key: SigningKey, message: bytes, environ: Mapping[str, str]) -> Sign
             else sign_by(os.path.expanduser(key.program), file, message, NAMESPACE, environ)
         )
     if ran.code != 0:
-        raise _cannot(key, ran)
+        raise _cannot(key, ran, environ)
     try:
         blob = dearmoured(ran.out)
         said = read_signature(blob)
@@ -196,15 +198,22 @@ def _as_file(key: SigningKey, environ: Mapping[str, str]) -> Iterator[KeyFile]:
         yield file
 
 
-def _cannot(key: SigningKey, ran: Ran) -> SigningError:
+def _cannot(key: SigningKey, ran: Ran, environ: Mapping[str, str]) -> SigningError:
     """What to say where a key does not sign."""
     if ran.too_slow:
-        return SigningError(f"The signing key {key.shown} did not answer in time.", "git cto doctor, or --no-sign")
-    what = "The key in the environment" if key.shown == KEY_VARIABLE else f"The signing key {key.shown}"
-    for words, why, hint in _CAUSES:
-        if words in ran.err:
-            named = hint.format(path=typed(key.path.removesuffix(".pub")))
-            given = key.shown == KEY_VARIABLE
-            step = f"put a private key without a passphrase into {KEY_VARIABLE}" if given else named
-            return SigningError(f"{what} {why}.", f"{step}, or --no-sign")
-    return SigningError(f"{what} does not sign: {ran.said}.", "git cto doctor, or --no-sign")
+        return SigningError(f"The signing key {key.shown} did not answer in time.", "git cto doctor")
+    what = f"The key in {KEY_VARIABLE}" if key.text and key.given else f"The signing key {key.shown}"
+    why, hint = next(
+        ((why, hint) for words, why, hint in _CAUSES if words in ran.err),
+        (f"does not sign: {ran.said}", "git cto doctor"),
+    )
+    if key.given and not key.in_agent:
+        if not key.text and not os.path.exists(key.path):
+            what, why = KEY_VARIABLE, "holds no private key, and names no file"
+        elif key.text and "passphrase" not in why:
+            why = "cannot be read: it may have lost its line breaks"
+        return SigningError(
+            f"{what} {why}.", f"put a private key without a passphrase into {KEY_VARIABLE}, all of its file"
+        )
+    agent = "" if environ.get("SSH_AUTH_SOCK") else "eval $(ssh-agent) && "
+    return SigningError(f"{what} {why}.", hint.format(path=typed(key.path.removesuffix(".pub")), agent=agent))

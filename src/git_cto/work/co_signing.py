@@ -52,7 +52,7 @@ def co_sign(workspace: Workspace, rev: str | None, *, base: str | None, override
     """
     found = survey(workspace, head=rev, base=base, run=None)
     records, left = _to_be_signed(found, workspace.trusting(found.records, found.target), unsigned_overrides=overrides)
-    workspace.signing.prepare(True)
+    workspace.signing.option = True
     public_key = workspace.signing.try_it().public_key
     before = _signed_by(workspace, public_key, records)
     added = []

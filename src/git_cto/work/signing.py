@@ -7,6 +7,7 @@ said.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from git_cto.repo.git import Git
 
 Wanted = Literal["no", "if possible", "yes"]
-_NO_KEY = "git config gpg.format ssh && git config user.signingkey ~/.ssh/id_ed25519.pub, or --no-sign"
+_USUAL_KEY = "~/.ssh/id_ed25519"
+_USE_IT = f"git config gpg.format ssh && git config user.signingkey {_USUAL_KEY}.pub"
 _SIGN_LATER = "git cto sign signs it later (an override: git cto sign --overrides)"
 
 
@@ -75,7 +77,8 @@ class Signing:
         place = self._git.place
         found = chosen_key(self.config, self._environ, place.worktree or place.git_dir)
         if found is None:
-            raise SigningError("There is no key to sign with.", _NO_KEY)
+            make = "" if os.path.exists(os.path.expanduser(_USUAL_KEY)) else "ssh-keygen -t ed25519 && "
+            raise SigningError("There is no key to sign with.", make + _USE_IT)
         return found
 
     def try_it(self) -> Signed:
@@ -95,7 +98,7 @@ class Signing:
             self._tried = self.try_it()
         except SigningError as error:
             if wanted == "yes":
-                raise
+                raise SigningError(error.message, f"{error.hint}, or --no-sign") from error
             self._given_up = True
             self._notes.append(f"nothing is signed: {error.message} Next: {error.hint}")
 
