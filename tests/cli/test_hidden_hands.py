@@ -108,19 +108,45 @@ def test_a_refusal_that_was_taken_off_the_change_is_found_elsewhere(team: Team) 
     assert "unapproved" in landed(team)
 
 
-def test_an_unsigned_plan_does_not_choose_a_laxer_target(team: Team) -> None:
+def planned_for(team: Team, base: str) -> None:
+    """A run whose unsigned plan names a target, checked out at its trunk."""
     world = team.world
-    world.git("switch", "--quiet", "-c", "lax", "main")
-    world.commit("Lax", **{".cto/config.toml": '[gate]\ntrust = "local"\n'})
     world.git("switch", "--quiet", "-c", f"cto/{RUN}/trunk", "main")
     head = world.commit("Two", app__py=TWO)
     about = Subject(head=head, tree=world.git("rev-parse", "HEAD^{tree}"), change="", sha256="")
-    commits: dict[str, Any] = {"target_commit": world.git("rev-parse", "lax"), "start": world.git("rev-parse", "main")}
-    plan = a_plan_record(run=RUN, series=f"run/{RUN}", target="refs/heads/lax", base="lax", **commits)
+    commits: dict[str, Any] = {"target_commit": world.git("rev-parse", base), "start": world.git("rev-parse", "main")}
+    plan = a_plan_record(run=RUN, series=f"run/{RUN}", target=f"refs/heads/{base}", base=base, **commits)
     with Workspace(str(world.path), os.environ) as workspace:
         workspace.ledger.put(encode(about, plan), series=f"run/{RUN}")
-    said = world.cto("gate", "--json").json
+
+
+def laxer(team: Team) -> None:
+    """A branch of somebody's own, whose policy believes everything."""
+    team.world.git("switch", "--quiet", "-c", "lax", "main")
+    team.world.commit("Lax", **{".cto/config.toml": '[gate]\ntrust = "local"\n'})
+
+
+def test_an_unsigned_plan_does_not_choose_a_laxer_target(team: Team) -> None:
+    laxer(team)
+    planned_for(team, "lax")
+    said = team.world.cto("gate", "--json").json
     assert (said["target"], said["trust"], said["allowed"]) == ("refs/heads/main", "signed", False)
+
+
+def test_an_unsigned_plan_leads_away_from_no_policy_that_cannot_be_read(team: Team) -> None:
+    laxer(team)
+    team.signers(team.allowed, "[gate")
+    planned_for(team, "lax")
+    said = team.world.cto("gate", "--json")
+    assert (said.code, said.json["error"]["code"]) == (2, "policy")
+
+
+def test_where_there_is_no_usual_target_a_plan_names_one(team: Team) -> None:
+    laxer(team)
+    planned_for(team, "lax")
+    team.world.git("branch", "-m", "main", "other")
+    said = team.world.cto("gate", "--json")
+    assert (said.code, said.json["target"]) == (1, "refs/heads/lax")
 
 
 @pytest.mark.parametrize("field", ["target", "base"])

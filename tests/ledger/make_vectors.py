@@ -402,6 +402,9 @@ def _of_the_predicate() -> Iterator[tuple[str, str, str, bytes]]:
         yield f"time-{name}", "time", f"{json.dumps(moment)} is no time", changed(_at("predicate.time", moment))
     for name, target in (("tag", "refs/tags/v1"), ("option", "--output=x"), ("short", "main")):
         yield f"target-{name}", "target", f"{target} is no branch", changed(_at("predicate.target", target))
+    nul, feed = "refs/heads/a\0b", "refs/heads/a\nb"
+    yield "target-nul", "target", "a NUL in the name of the target", changed(_at("predicate.target", nul))
+    yield "base-line-feed", "target", "a line feed in a plan's base", changed(_at("predicate.base", feed), "plan")
     yield "commit-option", "commit", "an option where a commit should be", changed(_at("predicate.merge_base", "--all"))
     yield (
         "commit-name",

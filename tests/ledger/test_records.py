@@ -196,7 +196,7 @@ fixed = {
 bodies = st.one_of(
     anything(VerdictRecord, **fixed),
     anything(OverrideRecord, **fixed),
-    anything(PlanRecord, **fixed),
+    anything(PlanRecord, **fixed, base=st.just("") | st.just("release/1.0") | st.just("日本")),
     anything(ContinueRecord, **fixed),
 )
 
@@ -819,6 +819,16 @@ def test_why_a_line_is_none_is_said_of_what_it_is_about() -> None:
     assert refused_after(lambda s: s["subject"].pop(0)) == ("subject", "there is no head")
     assert refused_after(lambda s: s["subject"].pop(1)) == ("subject", "there is no tree, or no change")
     assert refused_after(lambda s: s["subject"].pop(2)) == ("subject", "there is no tree, or no change")
+
+
+@pytest.mark.parametrize("sign", ["\0", "\t", "\n", "\x1b", "\x1f", "\x7f"])
+def test_what_ends_up_in_command_lines_has_no_control_characters(sign: str) -> None:
+    name = f"refs/heads/a{sign}b"
+    why = ("target", "the target is no branch")
+    for body in BODIES:
+        assert refused_after(lambda s: s["predicate"].update(target=name), body) == why
+    assert refused_after(lambda s: s["predicate"].update(base=name), a_plan_record()) == why
+    assert encode(ABOUT, a_plan_record(base="refs/heads/a b~")).body.base == "refs/heads/a b~"  # type: ignore[union-attr]
 
 
 def test_why_a_line_is_none_is_said_of_its_predicate() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from git_cto.errors import PolicyError, UsageError
+from git_cto.errors import UsageError
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.gate.trust import for_rounds
 from git_cto.ledger.records import united
@@ -158,14 +158,11 @@ def _planned_base(workspace: Workspace, records: list[Record], run: str) -> str 
 
 
 def _demanding(workspace: Workspace) -> Target | None:
-    """The target that is found without a plan, if only signed records count there."""
+    """The target that is found without a plan, if only signed records count there. Raises `PolicyError`."""
     if workspace.demands_signatures:
         return workspace.target(None)
     try:
         usual = workspace.target(None)
     except UsageError:
         return None  # there is none that a plan could lead away from
-    try:
-        return usual if workspace.policy(usual).gate.trust == "signed" else None
-    except PolicyError:
-        return usual  # nobody knows what it asks for
+    return usual if workspace.policy(usual).gate.trust == "signed" else None
