@@ -109,9 +109,10 @@ def _land(where: World, count: int) -> None:
 
 
 def _history(onto: str, count: int) -> Iterator[bytes]:
-    who = b"Ada <ada@example.org> 1700000000 +0000"
     previous = onto.encode()
     for number in range(count):
+        # An hour apart: where all have one time git walks the whole history to say what is not in a commit.
+        who = b"Ada <ada@example.org> %d +0000" % (1_700_000_000 + 3600 * (number - count))
         text = b"def answer():\n    return %d\n" % number
         change = b"M 100644 inline src/landed/m%d.py\ndata %d\n%b\n" % (number % 500, len(text), text)
         mark, side = b":%d" % (2 * number + 1), b":%d" % (2 * number + 2)

@@ -15,7 +15,7 @@ from git_cto.ledger.records import decode_all, encode, seal
 from git_cto.repo.change import blob_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from git_cto.model import Predicate, Record, Signature, Subject
     from git_cto.repo.git import Git
@@ -41,10 +41,11 @@ class Ledger:
         head: str | None = None,
         change: str | None = None,
         series: str | None = None,
+        others: Iterable[str] = (),
         objects: Objects | None = None,
     ) -> list[Record]:
-        """Every readable record on this head commit, this change or this series; unordered."""
-        annotated = [head, change, self.series_object(series) if series else None]
+        """Every readable record on this head commit, this change, this series or `others` of them; unordered."""
+        annotated = [head, change, self.series_object(series) if series else None, *others]
         return decode_all(self._notes.read([oid for oid in annotated if oid], objects))
 
     def objects(self) -> Iterator[str]:

@@ -212,14 +212,8 @@ class Audit:
             heads = {change.head, *landed.parents[1:], *(one.subject.head for one in found)}
             series = {one.body.series for one in found if not isinstance(one.body, PlanRecord)}
             runs = {one.body.run for one in found if isinstance(one.body, VerdictRecord)} - {""}
-            elsewhere = [
-                *(one for head in sorted(heads) for one in find(head=head, objects=objects)),
-                *(
-                    one
-                    for name in sorted(series | {f"run/{run}" for run in runs})
-                    for one in find(series=name, objects=objects)
-                ),
-            ]
+            named = (workspace.ledger.series_object(name) for name in (*series, *(f"run/{run}" for run in runs)))
+            elsewhere = find(others=sorted({*heads, *named}), objects=objects)
             of_it = (one for one in elsewhere if one.subject.change == change.id)
             plans = (one for one in elsewhere if isinstance(one.body, PlanRecord) and one.body.run in runs)
             self._records[key] = in_order(united((*found, *of_it, *plans)))
