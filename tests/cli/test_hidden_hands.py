@@ -165,21 +165,23 @@ def test_a_record_with_control_characters_is_none(team: Team, field: str) -> Non
         assert done.code in {0, 1, 2}, done.text
 
 
-FAILS_FOR_CLEO = """#!/bin/sh
-case "$*" in *"-Y verify"*cleo*) echo "Unable to load allowed_signers: Too many open files" >&2; exit 255;; esac
-exec {real} "$@"
-"""
+FAILS_FOR_CLEO = {
+    "verify": """case "$*" in *"-Y verify"*cleo*) echo "Unable to load it: Too many open files" >&2; exit 255;; esac""",
+    "find-principals": """case "$*" in *find-principals*)
+grep -q cleo "$(echo "$*" | sed 's/.* -f //')" && { echo "No principal matched." >&2; exit 255; };; esac""",
+}
 
 
+@pytest.mark.parametrize("verb", list(FAILS_FOR_CLEO))
 def test_a_refusal_that_ssh_keygen_could_not_look_at_still_closes(
-    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     team.approved(team.ben)
     team.refused(team.cleo)
     real = shutil.which("ssh-keygen")
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "ssh-keygen").write_text(FAILS_FOR_CLEO.format(real=real))
+    (folder / "ssh-keygen").write_text(f'#!/bin/sh\n{FAILS_FOR_CLEO[verb]}\nexec {real} "$@"\n')
     (folder / "ssh-keygen").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     team.closed()

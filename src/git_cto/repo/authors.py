@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -128,14 +127,20 @@ def _plain(text: str) -> str:
     return text.translate(_LINE_ENDS).replace("\0", "")
 
 
-def _co_authors(lines: list[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
+def _co_authors(lines: Iterable[str]) -> Iterator[str]:
+    """What stands behind each name of the trailer, on its line and on the folded ones that follow it."""
+    said: list[str] = []
+    inside = False
+    for line in lines:
         found = _CO_AUTHOR.match(line)
-        if found:
-            folded = takewhile(lambda one: one[:1].isspace() and not _CO_AUTHOR.match(one), lines[number:])
-            said = " ".join(part for part in (found[1].strip(), *(one.strip() for one in folded)) if part)
-            if said:
-                yield said
+        if inside and not found and line[:1].isspace():
+            said.append(line.strip())
+            continue
+        if any(said):
+            yield " ".join(part for part in said if part)
+        inside, said = bool(found), [found[1].strip()] if found else []
+    if any(said):
+        yield " ".join(part for part in said if part)
 
 
 def _addresses(text: str) -> Iterator[str]:

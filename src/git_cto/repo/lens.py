@@ -47,10 +47,8 @@ class Lens(Git):
         self._env["GIT_OBJECT_DIRECTORY"] = os.path.join(place.common_dir, "objects")
         self._env["GIT_ATTR_NOSYSTEM"] = "1"
         self._settings += ["-c", "core.attributesFile=/dev/null", "-c", "protocol.allow=never", *_SMALL]
-        self._settings += [
-            "-c",
-            "i18n.logOutputEncoding=",
-        ]  # no commit is turned into what the encoding it claims makes
+        # No commit is printed as what the encoding that it claims makes of it.
+        self._settings += ["-c", "i18n.logOutputEncoding="]
         self._stack = contextlib.ExitStack()
         self._stack.callback(remove_folder, self._home)
 

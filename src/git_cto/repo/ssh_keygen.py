@@ -217,7 +217,7 @@ def _asked(checks: Sequence[Check], environ: Mapping[str, str], memory: Memory) 
             verifying.append(_Call([PROGRAM, "-Y", "verify", *about, *who], files["message"], quiet, folder))
         ran = _run([*naming.values(), *verifying])
     named = {**memory.named, **dict(zip(naming, ran[: len(naming)], strict=True))}
-    memory.named.update((line, one) for line, one in named.items() if one.code == 0 or _refuses(one))
+    memory.named.update((line, one) for line, one in named.items() if one.code == 0)
     memory.stuck = any(one.too_slow for one in ran)
     verified = ran[len(naming) :]
     return [_judged(check, named[check.named], one) for check, one in zip(checks, verified, strict=True)]
@@ -226,13 +226,12 @@ def _asked(checks: Sequence[Check], environ: Mapping[str, str], memory: Memory) 
 def _judged(check: Check, found: Ran, verified: Ran) -> Checked:
     if found.too_slow or verified.too_slow:
         return _TOO_SLOW
-    good = found.code == 0 and check.principal.encode() in found.out.splitlines()
-    if good and verified.code == 0:
-        return Checked(True)
-    failed = verified if good else found
-    if failed.code < 0:
+    if found.code != 0 or check.principal.encode() not in found.out.splitlines():
+        # The line was written by us, and is valid at that time. Maybe the signature that it was asked with was another.
+        return Checked(False, found.said, settled=False)
+    if verified.code < 0:
         return Checked(False, "ssh-keygen was stopped", settled=False)
-    return Checked(False, failed.said, settled=failed.code == 0 or _refuses(failed))
+    return Checked(True) if verified.code == 0 else Checked(False, verified.said, settled=_refuses(verified))
 
 
 def _refuses(ran: Ran) -> bool:

@@ -2,8 +2,8 @@
 
 Each landing is judged as the gate would have judged it: by the policy and the signers of the commit that it landed on,
 at the time that its committer wrote down, which no commit before it and no clock of ours contradicts. Keys that are
-revoked today count nowhere. What landed as it was judged, by a
-merge or squashed, is found by the change that it makes; what was rebased, by the change that a row of commits makes.
+revoked today count nowhere. What landed as it was judged, by a merge or squashed, is found by the change that it makes;
+what was rebased, by the change that a row of commits makes.
 """
 
 from __future__ import annotations
