@@ -28,8 +28,9 @@ def audited(shell: Shell, revisions: str | None, *, base: str | None, local: boo
     from git_cto.errors import UsageError
     from git_cto.render.proof import counts_text, landing_text
     from git_cto.render.terminal import next_line
-    from git_cto.work.auditing import Tally, audit
+    from git_cto.work.auditing import audit
     from git_cto.work.documents.proofs import audit_document, landing_document
+    from git_cto.work.tallying import Tally
 
     if events and shell.json:
         raise UsageError("--events and --json are two different outputs.", "leave one of them out")

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from git_cto.model import Target
-    from git_cto.work.auditing import Audited, Tally
+    from git_cto.work.auditing import Audited
     from git_cto.work.proving import Proof
+    from git_cto.work.tallying import Tally
 
 
 class StepDocument(Struct, frozen=True, kw_only=True):
