@@ -13,7 +13,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
@@ -155,9 +155,11 @@ class World:
         quick_codex.settle(home, agents_folder() / "codex")
         self._monkeypatch.setenv(KEY_VARIABLE, "sk-scripted-0123456789abcdef")
 
-    def process(self, *argv: str, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 -- Popen's options
-        """Starts `git cto <argv>` here as a program of its own."""
+    def process(self, *argv: str, signalled: bool = False, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 -- Popen's options
+        """Starts `git cto <argv>` here as a program of its own; `signalled` is whether it will be interrupted."""
         options = {"cwd": self.path, "env": {**os.environ, "PYTHONPATH": SOURCE}, **options}
+        if signalled:
+            options["env"] = unmeasured(options["env"])
         return subprocess.Popen([sys.executable, "-m", "git_cto", *argv], **options)
 
     # ---- situations
@@ -194,6 +196,14 @@ class World:
     def reviewed(self, *argv: str, **said: Any) -> Said:  # noqa: ANN401 -- JSON
         """Has the change reviewed by a model that says `said` (see `review_reply`)."""
         return self.ask([review_reply(**said)], "review", "--json", *argv)
+
+
+def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a program that is to be interrupted: without coverage, which would hang now and then.
+
+    Its tracer takes a lock for each file that is new to it, and keeps it where a signal is heard just then.
+    """
+    return {name: value for name, value in environ.items() if not name.startswith(("COVERAGE_", "COV_"))}
 
 
 def task(task_id: str = "t1", **said: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON

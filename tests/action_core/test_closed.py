@@ -244,7 +244,7 @@ def test_a_job_that_is_cancelled_decides_nothing_and_leaves_nothing_running(
     with ModelServer([hang()]) as model:
         temp = stage.prepared(stage.event(), model)
         before = set(os.listdir(temp))
-        with stage.world.process("action", cwd=temp) as job:
+        with stage.world.process("action", signalled=True, cwd=temp) as job:
             until(lambda: model.requests)
             job.send_signal(how)
             assert job.wait(30) == code

@@ -25,6 +25,7 @@ from git_cto.agents.process import (
     run,
 )
 from tests.agents.conftest import processes_with
+from tests.world import unmeasured
 
 # A program that starts another one in its group; both can be found by the word in their arguments, and the
 # second one holds the pipes open and does not mind TERM.
@@ -210,7 +211,9 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-    with subprocess.Popen([sys.executable, "-c", caller, mark], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", caller, mark], env=unmeasured(os.environ), stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()  # the inner program is there
         child.send_signal(number)
@@ -227,7 +230,8 @@ run([sys.executable, "-c", {STUBBORN!r}, sys.argv[1], "stay"], environ={{}}, cwd
     on_line=lambda line: print(line, flush=True), idle=60, total=60, grace=60)
 """
     command = [sys.executable, "-c", caller, mark]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+    environ, quiet = unmeasured(os.environ), subprocess.DEVNULL
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=quiet) as child:
         assert child.stdout is not None
         child.stdout.readline()
         child.send_signal(signal.SIGINT)

@@ -22,6 +22,7 @@ def interrupted(world: World, tmp: Path, *argv: str, number: int = signal.SIGINT
         world.log_in(model.codex_config())
         process = world.process(
             *argv,
+            signalled=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,7 +79,7 @@ def test_a_finish_that_is_interrupted_in_a_hook_loses_nothing(world: World, tmp_
     slow = world.write(".git/hooks/pre-commit", f"#!/bin/sh\ntouch {reached}\nexec sleep 300\n")
     slow.chmod(0o755)
     before = everything(world)
-    process = world.process("finish", "-m", "Says 2", stderr=subprocess.PIPE, start_new_session=True)
+    process = world.process("finish", "-m", "Says 2", signalled=True, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(reached.exists)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -94,7 +95,9 @@ def test_a_finish_that_is_interrupted_in_a_hook_loses_nothing(world: World, tmp_
 def test_ctrl_c_at_any_moment_of_a_gate_is_no_approval(world: World, moment: str) -> None:
     """Whenever it comes, the exit code is the gate's own or 130, never another 0."""
     changed(world)
-    process = world.process("gate", stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    process = world.process(
+        "gate", signalled=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
     try:
         process.wait(timeout=float(moment))
     except subprocess.TimeoutExpired:

@@ -51,7 +51,8 @@ def test_what_a_killed_verification_has_left_goes_with_the_next_one(world: World
     with_commands(world, f"[ -e {free} ] || {{ touch {began}; sleep 298; }}")
     with ModelServer([]) as model:
         world.log_in(model.codex_config())
-        process = world.process("review", *VERIFY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = world.process("review", *VERIFY, signalled=True, **quiet)
         wait_for(began.exists)
         process.kill()
         process.wait()
@@ -193,7 +194,7 @@ def test_ctrl_c_in_a_command_leaves_no_worktree_and_no_process(
     pid = tmp_path / "pid"
     with_commands(world, f"sleep 300 & echo $! > {pid}.new; mv {pid}.new {pid}; wait")
     monkeypatch.setenv("CODEX_API_KEY", "sk-nobody-asks-0123456789")  # else nothing would start
-    process = world.process("review", *VERIFY, stderr=subprocess.PIPE, start_new_session=True)
+    process = world.process("review", *VERIFY, signalled=True, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(pid.exists)
     assert leftovers(world)
     os.killpg(process.pid, signal.SIGINT)

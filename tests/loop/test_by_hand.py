@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 
 from git_cto.demo.server import Reply, Request
@@ -12,7 +13,7 @@ from tests.world import Said
 def manual(loop: Loop, *argv: str) -> subprocess.Popen[bytes]:
     """`git cto run --executor manual` as a program of its own."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return loop.process("run", *argv, "--executor", "manual", **pipes)
+    return loop.process("run", *argv, "--executor", "manual", signalled=True, **pipes)
 
 
 def by_hand(loop: Loop, task: str, text: str) -> Said:
@@ -67,7 +68,7 @@ def test_a_wait_is_interrupted_without_a_trace(loop: Loop) -> None:
     process = manual(loop, "Write the files")
     until(lambda: loop.runs)
     until(lambda: loop.cto("status").out.count("at work"))
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert f"git cto run --resume {loop.id}" in err.decode()

@@ -281,7 +281,9 @@ def test_claude_code_that_outlives_a_killed_loop_is_ended_by_a_resume(loop: Loop
     began = loop.home / "began"
     answer = loop.answer
     loop.answer = lambda *_: [("Bash", {"command": f"touch {began}; sleep 300", "description": "wait"})]
-    process = loop.process("run", "Write the files", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = loop.process(
+        "run", "Write the files", signalled=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     until(began.exists)
     process.kill()
     process.wait()

@@ -111,7 +111,8 @@ class Loop(World):
     def started(self, *argv: str, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 -- Popen's options
         """`git cto run` as a program of its own, in a process group of its own."""
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return self.process("run", *argv, *self.by_script, start_new_session=True, **quiet | options)
+        options = {"signalled": True, "start_new_session": True, **quiet, **options}
+        return self.process("run", *argv, *self.by_script, **options)
 
     def on_terminal(self, *argv: str, answers: Sequence[tuple[str, str]] = ()) -> Said:
         """Runs a command line on a terminal of 80 columns; each of `answers` is a text to wait for and what to type."""
