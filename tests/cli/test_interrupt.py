@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from git_cto.demo.server import ModelServer, hang
 from tests.cli.scenes import LEDGER, changed, everything, ledger, processes_with, wait_for
-from tests.world import World
+from tests.world import SOURCE, World, unmeasured
 
 
 def interrupted(world: World, tmp: Path, *argv: str, number: int = signal.SIGINT) -> tuple[int, bytes, bytes]:
@@ -104,6 +105,72 @@ def test_ctrl_c_at_any_moment_of_a_gate_is_no_approval(world: World, moment: str
         os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode != 0
+
+
+DROPPING = """
+import os, time
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), {})
+
+def drop():
+    Finalized()  # Python drops what a signal raises in a finalizer, as in the callbacks of an import
+    time.sleep(5)
+"""
+
+
+def test_a_ctrl_c_that_python_drops_is_heard_a_moment_later(world: World, tmp_path: Path) -> None:
+    changed(world)
+    at_the_first_program = """
+import sys
+first = [True]
+
+def hook(event, _):
+    if event == "subprocess.Popen" and first:
+        first.clear()
+        drop()
+
+sys.addaudithook(hook)
+"""
+    (tmp_path / "sitecustomize.py").write_text(DROPPING.format(int(signal.SIGINT)) + at_the_first_program)
+    environ = {**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{tmp_path}"}
+    process = world.process("gate", signalled=True, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b""), err
+    assert b"Interrupted.\nNext: " in err
+    assert b"ignored" not in err
+
+
+def test_a_termination_that_python_drops_is_heard_a_moment_later() -> None:
+    program = """
+from git_cto.agents.process import termination_unwinds
+from git_cto.cli.signals import heed
+heed()
+with termination_unwinds():
+    drop()
+"""
+    environ = unmeasured({**os.environ, "PYTHONPATH": SOURCE})
+    argv = [sys.executable, "-c", DROPPING.format(int(signal.SIGTERM)) + program]
+    done = subprocess.run(argv, env=environ, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, b"")
+
+
+def test_what_else_a_finalizer_raises_is_shown_as_ever() -> None:
+    program = """
+from git_cto.cli.signals import heed
+
+class Broken:
+    def __del__(self):
+        raise ValueError("broken")
+
+heed()
+Broken()
+"""
+    environ = {**os.environ, "PYTHONPATH": SOURCE}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 0
+    assert b"ValueError: broken" in done.stderr
 
 
 def test_the_ledger_ref_is_the_only_one_that_a_review_moves(world: World) -> None:

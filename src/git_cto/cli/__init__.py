@@ -14,6 +14,7 @@ from typing import NoReturn, TextIO
 import click
 
 from git_cto import __version__
+from git_cto.cli.signals import heed
 from git_cto.errors import BugError, CtoError, ExitCode, StoppedByUserError, ToolError, UsageError, disk_full
 
 # Verb -> what `git cto -h` says of it. The module is loaded only when the verb is called.
@@ -96,6 +97,7 @@ def main() -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller; the lowest free descriptor is the one that it had
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- open until the end
+    heed()
     if sys.stdout.isatty():
         from git_cto.render.lines import fit
 
