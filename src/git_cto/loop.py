@@ -50,7 +50,7 @@ class Means:
     """What the loop has: who does tasks, who reviews, and who is asked when it is stuck.
 
     `ask_human` gets why the loop stopped and returns a reason to go on, or None; `verify` says whether verification
-    commands run, if they may.
+    commands run, if they may; `doubts` is what was said of why a verdict will count for nobody else.
     """
 
     crew: crews.Crew
@@ -59,6 +59,7 @@ class Means:
     model: str | None = None
     effort: str | None = None
     verify: bool = False
+    doubts: tuple[str, ...] = ()
     ask_human: Callable[[str], str | None] = lambda _: None
 
     @property
@@ -186,7 +187,7 @@ def _verified(workspace: Workspace, brief: Brief, means: Means) -> tuple[Command
 def _asked(workspace: Workspace, brief: Brief, outcomes: tuple[CommandOutcome, ...], means: Means) -> Reviewed:
     question = compose(workspace, brief, outcomes, model=means.model, effort=means.effort, asker=means.reviewer)
     means.progress.tell(Event(kind="reviewing", text=question.question.model, round=brief.survey.standing.round))
-    done = review(workspace, question, means.reviewer)
+    done = review(workspace, question, means.reviewer, before=means.doubts, counts=not means.doubts)
     means.progress.reviewed(done.verdict.engine, done.verdict.verdict, done.verdict.said)
     for finding in done.verdict.open_findings:
         means.progress.tell(Event(kind="note", text=f"{finding.severity} {finding.where}: {finding.body}"))

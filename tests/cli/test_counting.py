@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import pytest
 
 from git_cto.work.checking_repository import check_repository
 from git_cto.work.workspace import Workspace
-from tests.cli.scenes import changed
+from tests.cli.scenes import changed, saying
 from tests.cli.signed import SIGNED, Team, team
 from tests.gate.values import seen
-from tests.keys import known_key, revocation_list
-from tests.world import World, review_reply
+from tests.keys import Key, known_key, revocation_list
+from tests.world import Said, World, plan_answer, review_reply
 
 PLAIN = 'namespaces="git-cto.verdict.v1"'
 EXPIRED = f'{PLAIN},valid-before="20200101"'
@@ -84,6 +85,60 @@ def test_where_every_record_counts_and_where_the_key_counts_nothing_is_said(worl
     assert team.overridden(None).err == ""
     assert team.overridden(team.eve).err == ""
     assert world.cto("gate").code == 0
+
+
+# ---- plans, and what programs read
+
+
+def planned(team: Team, key: Key | None, *answers: str) -> Said:
+    with team.as_(key):
+        return team.world.ask(saying(*(answers or [json.dumps(plan_answer())])), "plan", "Raise it", "--json")
+
+
+def test_a_plan_that_will_not_count_says_so_before_it_is_asked_for(team: Team) -> None:
+    said = planned(team, None, "No plan.", "Still no plan.")
+    assert said.code == 3
+    assert flat(said.err).count("nothing is signed here: what is recorded counts in this process only") == 1
+    said = planned(team, team.eve)
+    assert said.code == 0, said.text
+    assert flat(said.err).count("does not list the key") == 1
+    (note,) = said.json["notes"]
+    assert note in flat(said.err)
+    team.world.write("new.py", "1\n")
+    assert "1 path is not committed" in planned(team, team.eve).json["notes"][1]
+
+
+def test_a_plan_that_will_count_says_nothing_whoever_made_the_change(team: Team) -> None:
+    for key in (team.ben, team.ada):
+        said = planned(team, key)
+        assert (said.code, said.json["notes"]) == (0, []), said.text
+        assert "count" not in said.err
+    team.signers(team.allowed, policy="")
+    assert planned(team, None).json["notes"] == []
+
+
+def test_programs_find_in_the_document_what_was_said_of_counting(team: Team) -> None:
+    because = "the key of ben@example.org was revoked on main"
+    team.signers(team.allowed, revoked_keys=team.ben.public + "\n")
+    team.approved()
+    (first, second) = team.reviewed(team.ben).json["notes"]
+    assert because in first
+    assert "the model is asked again" in second
+    with team.as_(team.ben):
+        (note,) = team.world.cto("override", "--reason", "Fine", "--json").json["notes"]
+        assert because in note
+        (note,) = team.world.cto("sign", "--json").json["notes"][-1:]
+        assert because in note
+        team.world.commit("More", app__py="def version():\n    return 5\n")
+        assert team.world.reviewed(verdict="abort").code == 4
+        (note,) = team.world.cto("continue", "--reason", "Go on", "--json").json["notes"]
+        assert because in note
+
+
+def test_where_everything_counts_the_documents_have_no_notes(world: World) -> None:
+    changed(world)
+    assert world.reviewed().json["notes"] == []
+    assert world.cto("override", "--reason", "Fine", "--json").json["notes"] == []
 
 
 # ---- the key does not count

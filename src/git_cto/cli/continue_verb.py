@@ -25,7 +25,8 @@ def command(shell: Shell, *, run: str | None, reason: str, base: str | None, sig
         decided = go_on(workspace, run, reason=reason, base=base)
     # An abort is lifted by this; a revise is not: without a fix it would stand, the same question is not asked twice.
     step = "git cto review" if decided.survey.standing.aborted else "fix it, then git cto review"
-    shell.document(decision_document(decided.record, step))
+    shell.notes(decided.doubts)
+    shell.document(decision_document(decided.record, decided.doubts, step))
     shell.say(f"{series_words(decided.survey.series.name)} goes on, with round 1.")
     shell.say(next_line(step))
     return ExitCode.OK

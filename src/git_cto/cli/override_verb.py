@@ -23,8 +23,9 @@ def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sig
         shell.ready_to_sign(workspace, sign)
         decided = override(workspace, rev, reason=reason, base=base)
     found = decided.survey
-    step = "git cto gate" if decided.counts else "git cto sign --overrides, by an allowed signer"
-    shell.document(decision_document(decided.record, step))
+    step = "git cto gate" if not decided.doubts else "git cto sign --overrides, by an allowed signer"
+    shell.notes(decided.doubts)
+    shell.document(decision_document(decided.record, decided.doubts, step))
     shell.say(f"Recorded: the change of {found.head.name} may be merged into {found.target.name}.")
     shell.say(next_line(step))
     return ExitCode.OK

@@ -32,10 +32,13 @@ def command(
 
     OBJECTIVE may be - for standard input.
     """
+    from dataclasses import replace
+
     from git_cto.cli.dry_run import show_question
     from git_cto.render.terminal import next_line, plan_text
     from git_cto.repo.scratch import scratch
     from git_cto.work import planning
+    from git_cto.work.counting import plan_will_not_count
     from git_cto.work.documents.plans import plan_document
 
     text = text_argument(objective, file, "the objective")
@@ -44,10 +47,13 @@ def command(
         prepared = planning.prepare(workspace, text, base=base, model=model, effort=effort, asker=asker)
         if dry_run:
             return show_question(shell, asker.engine, prepared.question, prepared.notes)
-        shell.notes(prepared.notes)
         shell.ready_to_sign(workspace, sign)
+        doubts = plan_will_not_count(workspace, prepared.target)
+        prepared = replace(prepared, notes=(*doubts, *prepared.notes))
+        shell.notes(prepared.notes)
         with listening(shell, asker, prepared.question.model) as heard:
             made = planning.plan(workspace, prepared, heard)
+    shell.notes(made.notes[len(prepared.notes) :])
     shell.document(plan_document(prepared, made))
     shell.say(plan_text(made.run, made.plan, prepared.started_at, shell.style))
     shell.say(next_line((made.next_step, "do the first task"), ("git cto tasks " + made.run, "see them all")))

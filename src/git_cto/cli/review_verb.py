@@ -132,7 +132,8 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
     brief = question.brief
     found = brief.survey
     doubts = will_not_count(workspace, found)
-    shell.notes((*doubts, *asked_again(found)))
+    before = (*doubts, *asked_again(found))
+    shell.notes(before)
     commits = int(workspace.lens.run("rev-list", "--count", found.change.head, f"^{found.change.base}"))
     added, removed = question.view.lines
     shell.note(
@@ -149,7 +150,7 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
     if brief.uncommitted:
         shell.note(f"note: {uncommitted_words(len(brief.uncommitted))} and not part of this")
     with listening(shell, asker, question.question.model) as heard:
-        return review(workspace, question, heard, counts=not doubts)
+        return review(workspace, question, heard, before=before, counts=not doubts)
 
 
 def _told(shell: Shell, done: Reviewed) -> int:

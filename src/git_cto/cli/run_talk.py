@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from git_cto.cli.tasks_text import needs
 from git_cto.errors import ExitCode, typed
@@ -32,11 +33,16 @@ _CODES = {"approved": ExitCode.OK, "aborted": ExitCode.ABORT, "escalated": ExitC
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a loop ended, what the gate says where it ended with an approval, and where it could be pushed to."""
+    """How a loop ended, what the gate says where it ended with an approval, and where it could be pushed to.
+
+    `counts` is False where the gate says so for this process only; `notes` is what was said by the way.
+    """
 
     ended: Ended
     gate: Decision | None
     remote: str | None
+    counts: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def permission(shell: Shell, run: Run, options: Options) -> Callable[[str], bool]:
@@ -87,6 +93,7 @@ def told(shell: Shell, options: Options, run: Run, outcome: Outcome, taken: Sequ
     ended = outcome.ended
     steps = _steps(run, options, outcome, taken)
     document = run_document(run, taken, steps[0][0], ended=ended.how, reason=ended.why, behind=ended.behind)
+    document = replace(document, notes=outcome.notes)
     if options.events:
         shell.line(document)
         return _CODES[ended.how]
@@ -115,7 +122,7 @@ def _steps(run: Run, options: Options, outcome: Outcome, taken: Sequence[Taken])
     go_on = (f"git cto continue {run.id} --reason TEXT", "a human lets it go on")
     dispute = (f"git cto review --head {trunk} --dispute TEXT", "ask once more, with your argument")
     return {
-        "approved": _landing(trunk, target, outcome),
+        "approved": _landing(run, trunk, target, outcome),
         "aborted": [go_on, (resume, "then"), (f"git cto abandon {run.id}", "or remove its branches")],
         "rounds": [go_on, (resume, "then")],
         "unchanged": [(resume, "try once more"), dispute] if needs(run) else [dispute],
@@ -129,7 +136,7 @@ def _steps(run: Run, options: Options, outcome: Outcome, taken: Sequence[Taken])
     }[outcome.ended.cause]
 
 
-def _landing(trunk: str, target: str, outcome: Outcome) -> list[tuple[str, str]]:
+def _landing(run: Run, trunk: str, target: str, outcome: Outcome) -> list[tuple[str, str]]:
     """From an approved trunk to the target."""
     if outcome.gate and not outcome.gate.allowed:
         return [(f"git switch {trunk}", "the branch that it is about"), (outcome.gate.next_step, "")]
@@ -137,6 +144,9 @@ def _landing(trunk: str, target: str, outcome: Outcome) -> list[tuple[str, str]]
         land = (f"git switch {target} && git merge --no-ff {trunk}", "merge it")
     else:
         land = (f"git push {typed(outcome.remote)} {trunk}", f"and open a pull request for {target}")
+    if not outcome.counts:
+        base = f" --base {typed(run.plan_record.base)}" if run.plan_record.base else ""
+        return [(f"git cto sign {trunk}{base}", "by an allowed signer: nobody else counts it yet"), land]
     return [(f"git cto gate {trunk}", "it is open"), land]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,10 +25,11 @@ from git_cto.repo.runs import trunk_ref
 from git_cto.repo.scratch import scratch
 from git_cto.work import planning
 from git_cto.work.acting import Doing, guidance
+from git_cto.work.counting import run_will_not_count
 from git_cto.work.crew import Crew
 from git_cto.work.gating import gate
 from git_cto.work.progress import Budget, Event, Progress
-from git_cto.work.runs import choose_run, load_run, required_trunk
+from git_cto.work.runs import choose_run, load_run, required_trunk, unsigned_plan
 from git_cto.work.setting_up import remotes
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from git_cto.agents.executor import Executor
     from git_cto.loop import Ended
+    from git_cto.model import Target
     from git_cto.work.asking import Asker
     from git_cto.work.runs import Run
     from git_cto.work.workspace import Workspace
@@ -85,15 +87,21 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
             run_id = session.chosen()
             ended = session.looped(run_id)
         run = load_run(workspace, run_id)
-        outcome = _outcome(workspace, run, ended)
+        outcome = _outcome(workspace, run, ended, session)
     return told(shell, options, run, outcome, session.progress.taken)
 
 
-def _outcome(workspace: Workspace, run: Run, ended: Ended) -> Outcome:
+def _outcome(workspace: Workspace, run: Run, ended: Ended, session: _Session) -> Outcome:
     """What is said of the end beside the end itself."""
     decision = gate(workspace, rev=trunk_ref(run.id), base=None).decision if ended.how == "approved" else None
     found = remotes(workspace.git)
-    return Outcome(ended=ended, gate=decision, remote="origin" if "origin" in found else next(iter(found), None))
+    return Outcome(
+        ended=ended,
+        gate=decision,
+        remote="origin" if "origin" in found else next(iter(found), None),
+        counts=not session.doubts,
+        notes=tuple(session.notes),
+    )
 
 
 def _look_first(workspace: Workspace, asker: Asker, executor: Executor | None) -> None:
@@ -105,9 +113,12 @@ def _look_first(workspace: Workspace, asker: Asker, executor: Executor | None) -
         executor.require()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Session:
-    """One call of the verb: where, with what, and who is told."""
+    """One call of the verb: where, with what, who is told, and what they were told.
+
+    `doubts` are why what is recorded will count for nobody else, once the target is known.
+    """
 
     shell: Shell
     workspace: Workspace
@@ -116,6 +127,8 @@ class _Session:
     executor: Executor
     watch: Watcher
     progress: Progress
+    doubts: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
 
     def chosen(self) -> str:
         """The run to work on: the one to be resumed, or a new one from a plan."""
@@ -126,9 +139,12 @@ class _Session:
         prepared = planning.prepare(
             self.workspace, text, base=options.base, model=options.model, effort=options.effort, asker=self.asker
         )
-        self.shell.notes(prepared.notes)
+        self._tell(self._doubts(prepared.target, prepared.start))
+        self._tell(prepared.notes)
         self.progress.tell(Event(kind="planning", text=prepared.question.model))
+        prepared = replace(prepared, notes=tuple(self.notes))
         made = planning.plan(self.workspace, prepared, self._heard())
+        self._tell(made.notes[len(prepared.notes) :])
         self.progress.take("plan", "", f"codex {made.engine.model}", made.engine.tokens, 0.0)
         self.progress.tell(Event(kind="planned", text=made.run, tokens=made.engine.tokens))
         return made.run
@@ -143,16 +159,32 @@ class _Session:
                 f"git cto abandon {run_id} removes its branches",
                 code="merged",
             )
-        required_trunk(run)
+        trunk = required_trunk(run)
+        if run.policy.gate.trust == "signed" and not run.record.trusted:
+            # No review would take it, after all tasks were paid for.
+            raise _resumable(unsigned_plan(run_id, run.target), self.options.again(run_id))
+        self._tell(self._doubts(run.target, trunk))
         return run_id
+
+    def _doubts(self, target: Target, trunk: str) -> tuple[str, ...]:
+        """Why what is recorded will count for nobody else."""
+        commits = self.options.executor != "manual"
+        self.doubts = run_will_not_count(self.workspace, target, trunk, commits=commits)
+        return self.doubts
+
+    def _tell(self, texts: tuple[str, ...]) -> None:
+        """Several things by the way, once for the whole command."""
+        with self.watch.aside():
+            self.shell.notes(texts)
+        self.notes += texts
 
     def looped(self, run_id: str) -> Ended:
         """The loop. However it is stopped, what is said last is how to go on."""
         resume = self.options.again(run_id)
         try:
             run = load_run(self.workspace, run_id)
+            self._tell(self._left_out(run))
             with self.watch.aside():
-                self.shell.notes(self._left_out(run))
                 means = self._means(run)
             self.watch.show(run, self.progress)
             return loop(self.workspace, run_id, replace(means, ask_human=self._asking(run_id)))
@@ -206,6 +238,7 @@ class _Session:
             model=options.model,
             effort=options.effort,
             verify=not options.no_verify,
+            doubts=self.doubts,
         )
 
 

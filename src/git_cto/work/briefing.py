@@ -18,7 +18,7 @@ from git_cto.redaction import redacted, secret_values
 from git_cto.repo.change import conflicts, fetch_missing
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import results, runs
-from git_cto.work.runs import current_plan
+from git_cto.work.runs import current_plan, unsigned_plan
 from git_cto.work.surveying import latest_plan
 
 if TYPE_CHECKING:
@@ -96,12 +96,7 @@ def prepare(workspace: Workspace, found: Survey, *, claim: str, dispute: str) ->
 
 def _no_plan(found: Survey, run: str) -> UsageError:
     if latest_plan(found.records, run):
-        return UsageError(
-            f"The plan of the run {run!r} is signed by nobody who may, and only signed records count for "
-            f"{found.target.name}.",
-            f"git cto sign cto/{run}/trunk, by an allowed signer",
-            code="unsigned_plan",
-        )
+        return unsigned_plan(run, found.target)
     return UsageError(f"The ledger has no plan of the run {run!r}.", "git cto sync, if it was planned elsewhere")
 
 

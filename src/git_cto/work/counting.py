@@ -18,6 +18,9 @@ from git_cto.repo.authors import authorship
 from git_cto.work.workspace import now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from git_cto.gate.policy import Policy
     from git_cto.model import Target
     from git_cto.work.surveying import Survey
     from git_cto.work.workspace import Workspace
@@ -39,38 +42,73 @@ def today() -> str:
     return "".join(character for character in now()[:19] if character.isdigit())
 
 
-def against_key(workspace: Workspace, found: Survey, public_key: bytes, *, opens: bool = True) -> tuple[str, ...]:
-    """What keeps the signature of this key from counting; `opens` where it is to open the gate."""
-    target = found.target.name
-    doubt = doubt_of(workspace, found.target, public_key)
-    if doubt and doubt.reason == "unlisted" and not workspace.signers(found.target).names(public_key):
-        return (f"{SIGNERS_PATH} of {target} does not list the key {fingerprint(public_key)}: it does not count there",)
-    if doubt and doubt.reason == "revoked":
-        return (f"{doubt.words} on {target}: what it signs does not count",)
-    if doubt:
-        return (f"{doubt.words}: what it signs does not count for {target}",)
-    if not opens or not found.policy.gate.signer_is_not_author:
-        return ()
-    names = frozenset(person(name) for name in workspace.signers(found.target).names(public_key))
-    wrote = authorship(workspace.lens, found.change.base, found.change.head).addresses
-    if NOBODY in wrote:
-        return ("a commit of the change names no address: whoever signs may be its author, and opens no gate",)
-    wrote &= names
-    return (f"{min(wrote)} is an author of the change, whose signature does not open the gate",) if wrote else ()
-
-
 def will_not_count(workspace: Workspace, found: Survey, *, opens: bool = True) -> tuple[str, ...]:
-    """Why what this process records will count for nobody else; empty where it will. Signing has been prepared."""
-    if found.policy.gate.trust != "signed":
+    """Why what this process records will count for nobody else; empty where it will. Signing has been prepared.
+
+    `opens` where it is to open the gate, which the word of an author does not.
+    """
+    return _against(workspace, found.target, found.policy, lambda: _wrote(workspace, found) if opens else frozenset())
+
+
+def plan_will_not_count(workspace: Workspace, target: Target) -> tuple[str, ...]:
+    """The same of a plan, which an author may sign: it opens no gate."""
+    return _against(workspace, target, workspace.policy(target), frozenset)
+
+
+def run_will_not_count(workspace: Workspace, target: Target, trunk: str, *, commits: bool) -> tuple[str, ...]:
+    """The same of a run from its trunk on, whose review is to open the gate.
+
+    Where it `commits` what tasks do, it does so in the user's name, who will be an author.
+    """
+
+    def wrote() -> frozenset[str]:
+        user = person(workspace.actor().email) if commits else ""
+        return authorship(workspace.lens, target.commit, trunk).addresses | ({user} if user else frozenset())
+
+    return _against(workspace, target, workspace.policy(target), wrote)
+
+
+def _against(
+    workspace: Workspace, target: Target, policy: Policy, wrote: Callable[[], frozenset[str]]
+) -> tuple[str, ...]:
+    if policy.gate.trust != "signed":
         return ()
-    signing, target = workspace.signing, found.target.name
+    signing = workspace.signing
     if signing.signer:
-        return against_key(workspace, found, signing.signer, opens=opens)
+        authors = wrote() if policy.gate.signer_is_not_author else frozenset()
+        return _against_key(workspace, target, signing.signer, authors)
     said = (
-        f"only signed records count for {target}, and nothing is signed here: what is recorded counts in this process"
+        f"only signed records count for {target.name}, and nothing is signed here: "
+        "what is recorded counts in this process"
     )
-    listed = f" (a key that {SIGNERS_PATH} of {target} lists)"
+    listed = f" (a key that {SIGNERS_PATH} of {target.name} lists)"
     return (f"{said} only" + (f". To sign: {signing.to_sign}{listed}" if signing.to_sign else ""),)
+
+
+def against_key(workspace: Workspace, found: Survey, public_key: bytes) -> tuple[str, ...]:
+    """What keeps the signature of this key from opening the gate."""
+    authors = _wrote(workspace, found) if found.policy.gate.signer_is_not_author else frozenset()
+    return _against_key(workspace, found.target, public_key, authors)
+
+
+def _wrote(workspace: Workspace, found: Survey) -> frozenset[str]:
+    return authorship(workspace.lens, found.change.base, found.change.head).addresses
+
+
+def _against_key(workspace: Workspace, target: Target, public_key: bytes, authors: frozenset[str]) -> tuple[str, ...]:
+    names = workspace.signers(target).names(public_key)
+    doubt = doubt_of(workspace, target, public_key)
+    if doubt and doubt.reason == "unlisted" and not names:
+        listed = f"{SIGNERS_PATH} of {target.name} does not list the key {fingerprint(public_key)}"
+        return (f"{listed}: it does not count there",)
+    if doubt and doubt.reason == "revoked":
+        return (f"{doubt.words} on {target.name}: what it signs does not count",)
+    if doubt:
+        return (f"{doubt.words}: what it signs does not count for {target.name}",)
+    if NOBODY in authors:
+        return ("a commit of the change names no address: whoever signs may be its author, and opens no gate",)
+    wrote = sorted(name for name in names if person(name) in authors)
+    return (f"{wrote[0]} is an author of the change, whose signature does not open the gate",) if wrote else ()
 
 
 def asked_again(found: Survey) -> tuple[str, ...]:

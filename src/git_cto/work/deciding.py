@@ -26,11 +26,11 @@ LARGEST_REASON = 4_000  # characters
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision that was recorded, and what it was about; `counts` is False where it does for this process only."""
+    """A decision that was recorded, and what it was about; `doubts` say why it counts for nobody else."""
 
     record: Record
     survey: Survey
-    counts: bool = True
+    doubts: tuple[str, ...] = ()
 
 
 def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | None) -> Decided:
@@ -38,8 +38,9 @@ def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | Non
     reason = checked_reason(workspace, reason, "git cto continue --reason TEXT")
     run = run or workspace.current_run()
     found = survey(workspace, head=trunk_here(workspace, run) if run else None, base=base, run=run)
-    workspace.notes.extend(will_not_count(workspace, found, opens=False))
-    return record_continue(workspace, found, reason=reason, actor=workspace.actor(known=True))
+    doubts = will_not_count(workspace, found, opens=False)
+    decided = record_continue(workspace, found, reason=reason, actor=workspace.actor(known=True))
+    return replace(decided, doubts=doubts)
 
 
 def record_continue(workspace: Workspace, found: Survey, *, reason: str, actor: Actor) -> Decided:
@@ -68,9 +69,8 @@ def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | 
     reason = checked_reason(workspace, reason, "git cto override --reason TEXT")
     found = survey(workspace, head=rev, base=base, run=None)
     doubts = will_not_count(workspace, found)
-    workspace.notes.extend(doubts)
     decided = record_override(workspace, found, reason=reason, actor=workspace.actor(known=True))
-    return replace(decided, counts=not doubts)
+    return replace(decided, doubts=doubts)
 
 
 def record_override(workspace: Workspace, found: Survey, *, reason: str, actor: Actor) -> Decided:

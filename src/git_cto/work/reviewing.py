@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 
-def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker, *, counts: bool = True) -> Reviewed:
+def review(
+    workspace: Workspace, prepared: ReviewQuestion, asker: Asker, *, before: tuple[str, ...] = (), counts: bool = True
+) -> Reviewed:
     """Asks, judges, records. Raises `EngineError` where there is no usable answer: then nothing is recorded.
 
-    `counts` is False where it is known that the signature will not.
+    `before` is what was said of it already; `counts` is False where it is known that the signature will not.
     """
     brief = prepared.brief
     found = brief.survey
@@ -75,6 +77,7 @@ def review(workspace: Workspace, prepared: ReviewQuestion, asker: Asker, *, coun
         after=after,
         brief=brief,
         artifact=answer_path(slot),
+        before=before,
         notes=notes,
         counts=counts,
     )

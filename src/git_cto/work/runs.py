@@ -209,6 +209,15 @@ def _judge(workspace: Workspace, record: Record) -> tuple[Target, Policy]:
     return target, workspace.policy(target)
 
 
+def unsigned_plan(run_id: str, target: Target) -> UsageError:
+    """A plan that nothing may be judged by."""
+    return UsageError(
+        f"The plan of the run {run_id!r} is signed by nobody who may, and only signed records count for {target.name}.",
+        f"git cto sign cto/{run_id}/trunk, by an allowed signer",
+        code="unsigned_plan",
+    )
+
+
 def _plan_that_counts(workspace: Workspace, records: list[Record], latest: Record, run_id: str) -> Record:
     """The latest plan that somebody allowed has signed, or that was made by this process.
 

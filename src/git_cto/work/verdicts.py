@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Reviewed:
     """A verdict. `asked` is False where it stood already; `after` is where the series stands now.
 
-    `counts` is False where the signature under it is known to count for nothing.
+    `before` was said before anybody was asked, `notes` are to be said after it; `counts` is False where the signature
+    under it is known to count for nothing.
     """
 
     record: Record
@@ -39,6 +40,7 @@ class Reviewed:
     after: Standing
     brief: Brief
     artifact: str = ""
+    before: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     counts: bool = True
 

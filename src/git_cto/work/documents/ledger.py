@@ -27,10 +27,11 @@ class DecisionDocument(Struct, frozen=True, kw_only=True):
     head: str
     change: str | None
     reason: str
+    notes: tuple[str, ...]
     next: str
 
 
-def decision_document(record: Record, next_step: str) -> DecisionDocument:
+def decision_document(record: Record, notes: tuple[str, ...], next_step: str) -> DecisionDocument:
     """The document of a recorded decision."""
     body = record.body
     assert isinstance(body, OverrideRecord | ContinueRecord)  # noqa: S101 -- what callers pass
@@ -42,6 +43,7 @@ def decision_document(record: Record, next_step: str) -> DecisionDocument:
         head=record.subject.head,
         change=record.subject.change or None,
         reason=body.reason,
+        notes=notes,
         next=next_step,
     )
 

@@ -69,6 +69,6 @@ def review_document(done: Reviewed, next_step: str) -> ReviewDocument:
         commands=verdict.commands,
         engine=verdict.engine,
         artifact=done.artifact or None,
-        notes=done.notes,
+        notes=(*done.before, *done.notes),
         next=next_step,
     )

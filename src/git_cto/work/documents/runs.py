@@ -46,6 +46,7 @@ class RunDocument(Struct, frozen=True, kw_only=True):
     cost: float
     behind: int | None
     working: bool
+    notes: tuple[str, ...]
     next: str
 
 
@@ -59,7 +60,7 @@ def run_document(
     behind: int | None = None,
     working: bool = False,
 ) -> RunDocument:
-    """The document of a run: where it stands, and what it has taken."""
+    """The document of a run: where it stands, and what it has taken. What was said by the way is for callers to add."""
     rows = tuple(
         TakenDocument(
             phase=one.phase, task=one.task, round=one.round, agent=one.agent, tokens=one.tokens, cost=round(one.cost, 6)
@@ -81,6 +82,7 @@ def run_document(
         cost=round(sum(row.cost for row in rows), 6),  # 0.1 + 0.2 is not to be read as 0.30000000000000004
         behind=behind,
         working=working,
+        notes=(),
         next=next_step,
     )
 
