@@ -158,6 +158,12 @@ def _init(world: World) -> Said:
     return world.cto("init", "--json")
 
 
+def _abandon(world: World) -> Said:
+    run = world.planned()
+    world.git("branch", f"cto/{run}/t1")
+    return world.cto("abandon", run, "--json")
+
+
 SITUATIONS: list[tuple[str, Callable[[World], Said]]] = [
     ("plan", _plan),
     ("dry-run", _dry_plan),
@@ -184,6 +190,7 @@ SITUATIONS: list[tuple[str, Callable[[World], Said]]] = [
     ("sync", _sync),
     ("doctor", _doctor),
     ("init", _init),
+    ("abandon", _abandon),
 ]
 
 
@@ -192,6 +199,16 @@ def test_every_verb_prints_one_document_of_its_kind(
     world: World, kind: str, situation: Callable[[World], Said]
 ) -> None:
     assert document(situation(world))["schema"] == f"git-cto/{kind}/v1"
+
+
+def test_what_was_abandoned_can_be_brought_back_from_its_document(world: World) -> None:
+    said = document(_abandon(world))
+    run = said["run"]
+    assert said["branches"] == [{"name": f"cto/{run}/{name}", "commit": world.head} for name in ("t1", "trunk")]
+    assert world.git("branch", "--list", "cto/*") == ""
+    for branch in said["branches"]:
+        world.git("branch", branch["name"], branch["commit"])
+    assert world.cto("tasks", run).code == 0
 
 
 def test_every_kind_of_document_has_its_situation() -> None:

@@ -178,7 +178,9 @@ def test_abandon_removes_branches_and_keeps_the_records(loop: Loop) -> None:
     run, head = loop.id, loop.git("rev-parse", loop.trunk)
     said = loop.cto("abandon", run)
     assert said.code == 0, said.text
-    assert f"cto/{run}/trunk (was {head[:12]})" in said.out
+    assert f"  cto/{run}/trunk (was {head[:12]})\n" in said.out
+    again = loop.cto("abandon", run)
+    assert (again.code, again.out.splitlines()[0]) == (0, f"Abandoned {run}. No branch of it was left.")
     assert loop.git("for-each-ref", "refs/heads/cto") == ""
     assert loop.leftovers() == []
     kinds = [one["kind"] for one in loop.cto("log", head, "--json").json["records"]]

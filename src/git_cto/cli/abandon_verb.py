@@ -14,14 +14,15 @@ def command(shell: Shell, *, run: str) -> int:
     """Remove the branches and worktrees of RUN, and say where every branch stood. Its records stay."""
     from git_cto.loop import abandon
     from git_cto.render.terminal import next_line
-    from git_cto.work.documents.set_up import InitDocument
+    from git_cto.work.documents.runs import abandon_document
     from git_cto.work.runs import load_run
 
     with shell.workspace() as workspace:
         removed = abandon(workspace, load_run(workspace, run))
-    listing = ", ".join(f"{name} (was {commit[:12]})" for name, commit in removed.items()) or "nothing was left"
-    done = tuple(f"removed {name} (was {commit})" for name, commit in removed.items())
-    shell.document(InitDocument(done=done, next=f"git cto show {run}"))
-    shell.say(f"Abandoned {run}: {listing}.")
-    shell.say(next_line((f"git cto show {run}", "its plan is kept")))
+    step = f"git cto show {run}"
+    shell.document(abandon_document(run, removed, step))
+    shell.say(f"Abandoned {run}. {'These branches were removed:' if removed else 'No branch of it was left.'}")
+    for name, commit in removed.items():
+        shell.say(f"  {name} (was {commit[:12]})")
+    shell.say(next_line((step, "its plan is kept")))
     return ExitCode.OK

@@ -12,7 +12,7 @@ from git_cto.work.documents.proofs import AuditDocument, LandingDocument, ProofD
 from git_cto.work.documents.questions import DryRunDocument, ReplayDocument
 from git_cto.work.documents.records import LogDocument
 from git_cto.work.documents.reviews import ReviewDocument
-from git_cto.work.documents.runs import EventDocument, RunDocument
+from git_cto.work.documents.runs import AbandonDocument, EventDocument, RunDocument
 from git_cto.work.documents.set_up import DemoDocument, DoctorDocument, InitDocument
 from git_cto.work.documents.tasks import FinishDocument, StartDocument, TasksDocument
 
@@ -29,6 +29,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "gate": GateDocument,
     "run": RunDocument,
     "event": EventDocument,
+    "abandon": AbandonDocument,
     "log": LogDocument,
     "decision": DecisionDocument,
     "sign": SignDocument,

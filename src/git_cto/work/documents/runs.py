@@ -1,4 +1,4 @@
-"""The documents of `git cto run` and `status`: where a run stands, what it took, and each thing that happens."""
+"""The documents of `git cto run`, `status` and `abandon`: where a run stands, what it took, each thing that happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from git_cto.model import Verdict, VerdictRecord
 from git_cto.work.documents.tasks import TaskDocument, task_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from git_cto.work.progress import Event, Taken
     from git_cto.work.runs import Run
@@ -85,6 +85,28 @@ def run_document(
         notes=(),
         next=next_step,
     )
+
+
+class BranchDocument(Struct, frozen=True, kw_only=True):
+    """A branch that was removed, and the commit where it stood."""
+
+    name: str
+    commit: str
+
+
+class AbandonDocument(Struct, frozen=True, kw_only=True):
+    """A run whose branches and worktrees were removed (`git cto abandon`)."""
+
+    schema: Literal["git-cto/abandon/v1"] = "git-cto/abandon/v1"
+    run: str
+    branches: tuple[BranchDocument, ...]
+    next: str
+
+
+def abandon_document(run: str, removed: Mapping[str, str], next_step: str) -> AbandonDocument:
+    """The document of an abandoned run; `removed` are its branches and where they stood."""
+    branches = tuple(BranchDocument(name=name, commit=commit) for name, commit in removed.items())
+    return AbandonDocument(run=run, branches=branches, next=next_step)
 
 
 class EventDocument(Struct, frozen=True, kw_only=True):

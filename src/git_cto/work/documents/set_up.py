@@ -1,4 +1,4 @@
-"""The documents of `git cto init`, `abandon`, `doctor` and `demo`: what is done around the loop."""
+"""The documents of `git cto init`, `doctor` and `demo`: what is done around the loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class InitDocument(Struct, frozen=True, kw_only=True):
-    """What was set up (`git cto init`) or removed (`abandon`). `github` says how to require the check (`--github`)."""
+    """What was set up (`git cto init`). `github` says how to require the check (`--github`)."""
 
     schema: Literal["git-cto/init/v1"] = "git-cto/init/v1"
     done: tuple[str, ...]
