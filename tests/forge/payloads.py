@@ -76,13 +76,10 @@ def pull_request(
     closed: bool = False,
     title: str = "A change",
     body: str | None = None,
-    labels: tuple[str, ...] = (),
-    retargeted_from: str = "",
 ) -> Json:
     """A `pull_request` (or `pull_request_target`) event.
 
-    `head_repository`: "" for the repository itself, another name for a fork, None for one that was deleted. With
-    `retargeted_from`, the action has to be `edited`.
+    `head_repository`: "" for the repository itself, another name for a fork, None for one that was deleted.
     """
     payload = _based_on("pull_request", "opened" if action == "edited" else action, repository, server)
     pull = payload["pull_request"]
@@ -95,7 +92,6 @@ def pull_request(
         state="closed" if closed else "open",
         closed_at=pull["created_at"] if closed else None,
         user=_user(pull["user"], author),
-        labels=[_label(name) for name in labels],
     )
     pull["head"].update(sha=head_sha, ref=head_ref)
     pull["base"].update(sha=base_sha, ref=base_ref)
@@ -104,8 +100,7 @@ def pull_request(
     elif head_repository:
         pull["head"]["repo"] = _fork(pull["head"]["repo"], head_repository)
     if action == "edited":
-        moved = {"base": {"ref": {"from": retargeted_from}, "sha": {"from": base_sha}}}
-        payload["changes"] = moved if retargeted_from else {"title": {"from": "An older title"}}
+        payload["changes"] = {"title": {"from": "An older title"}}
     if action == "synchronize":
         payload["after"] = head_sha
     return _valid("pull_request", payload)
@@ -196,18 +191,6 @@ def _based_on(event: str, action: str, repository: str, server: str) -> Json:
 def _user(like: Json, login: str) -> Json:
     kind = "Bot" if login.endswith("[bot]") else "User"
     return {**like, "login": login, "id": 1000 + sum(login.encode()), "type": kind}
-
-
-def _label(name: str) -> Json:
-    return {
-        "id": 1,
-        "node_id": "L_1",
-        "url": "https://api.github.com/labels/1",
-        "name": name,
-        "color": "ededed",
-        "default": False,
-        "description": None,
-    }
 
 
 def _fork(repository: Json, full_name: str) -> Json:

@@ -20,8 +20,8 @@ Json = Any
 ADA, EVE = User("ada"), User("eve")
 
 
-def read(name: str, payload: Json, **told: str) -> Event:
-    return parse_event(name, payloads.encoded(payload), **{"repository": "octo/app", **told})
+def read(name: str, payload: Json) -> Event:
+    return parse_event(name, payloads.encoded(payload), repository="octo/app")
 
 
 def test_every_published_payload_can_be_read() -> None:
@@ -29,7 +29,6 @@ def test_every_published_payload_can_be_read() -> None:
     for name, payload in payloads.examples():
         event = parse_event(name, payloads.encoded(payload), repository=_repository(payload))
         kinds.setdefault(event.kind, set()).add(name)
-        assert event.host == "github.com"
     assert kinds["pull_request"] == {"pull_request"}
     assert kinds["merge_group"] == {"merge_group"}
     assert kinds["dispatch"] == {"workflow_dispatch", "repository_dispatch"}
@@ -43,46 +42,18 @@ def _repository(payload: Json) -> str:
 
 @pytest.mark.parametrize("name", ["pull_request", "pull_request_target"])
 def test_a_pull_request_tells_its_head_and_its_target(name: str) -> None:
-    event = read(name, payloads.pull_request("synchronize", number=12, head_sha="c" * 40, labels=("cto:run",)))
+    event = read(name, payloads.pull_request("synchronize", number=12, head_sha="c" * 40))
 
     assert (event.kind, event.action, event.number, event.repository) == ("pull_request", "synchronize", 12, "octo/app")
-    assert (event.head_sha, event.head_ref) == ("c" * 40, "change")
-    assert (event.base_sha, event.base_ref) == ("b" * 40, "refs/heads/main")
-    assert (event.author, event.sender, event.labels) == (ADA, ADA, ("cto:run",))
-    assert (event.fork, event.draft, event.closed, event.retargeted) == (False, False, False, False)
-
-
-@pytest.mark.parametrize("head", ["eve/app", None], ids=["fork", "deleted fork"])
-def test_a_head_in_another_repository_is_a_fork(head: str | None) -> None:
-    assert read("pull_request", payloads.pull_request(head_repository=head)).fork
-
-
-def test_a_repository_that_is_itself_a_fork_makes_no_fork_of_its_own_pull_requests() -> None:
-    payload = payloads.pull_request()
-    for side in ("head", "base"):
-        payload["pull_request"][side]["repo"]["fork"] = True
-
-    assert not read("pull_request", payload).fork
-
-
-def test_drafts_and_closed_pull_requests_say_so() -> None:
-    assert read("pull_request", payloads.pull_request(draft=True)).draft
-    assert read("pull_request", payloads.pull_request("closed", closed=True)).closed
-
-
-def test_only_a_move_to_another_base_is_a_retarget() -> None:
-    assert read("pull_request", payloads.pull_request("edited", retargeted_from="dev")).retargeted
-    assert not read("pull_request", payloads.pull_request("edited")).retargeted
+    assert (event.head_sha, event.base_ref, event.sender) == ("c" * 40, "refs/heads/main", ADA)
 
 
 def test_a_comment_on_a_pull_request_tells_who_said_what() -> None:
     event = read("issue_comment", payloads.comment("/cto review", login="eve", number=12))
 
     assert (event.kind, event.action, event.number) == ("comment", "created", 12)
-    assert (event.sender, event.author) == (EVE, ADA)
     assert event.comment is not None
-    assert (event.comment.author, event.comment.body) == (EVE, "/cto review")
-    assert event.fork  # it does not say, so it counts as one
+    assert (event.sender, event.comment.author, event.comment.body) == (EVE, EVE, "/cto review")
     assert not event.head_sha
 
 
@@ -100,29 +71,20 @@ def test_a_comment_on_an_issue_is_none_of_ours() -> None:
 
 
 def test_a_merge_group_tells_what_would_be_merged_into_what() -> None:
-    event = read("merge_group", payloads.merge_group("c" * 40, number=12))
+    event = read("merge_group", payloads.merge_group("c" * 40))
 
-    assert (event.kind, event.action, event.number) == ("merge_group", "checks_requested", 12)
-    assert (event.head_sha, event.base_sha, event.base_ref) == ("c" * 40, "b" * 40, "refs/heads/main")
-    assert event.head_ref.startswith("refs/heads/gh-readonly-queue/main/pr-12-")
-    assert not event.fork
+    assert (event.kind, event.action, event.number) == ("merge_group", "checks_requested", 0)
+    assert (event.head_sha, event.base_ref) == ("c" * 40, "refs/heads/main")
 
 
-def test_a_dispatch_brings_its_inputs() -> None:
+def test_a_dispatch_tells_what_it_was_started_on() -> None:
     event = read("workflow_dispatch", payloads.dispatch(inputs={"objective": "Add /health"}))
-    assert (event.kind, event.ref, event.inputs) == ("dispatch", "refs/heads/main", (("objective", "Add /health"),))
-
-
-def test_an_enterprise_server_is_the_host() -> None:
-    payload = payloads.pull_request(server="https://git.example.org:8443")
-    assert read("pull_request", payload).host == "git.example.org:8443"
+    assert (event.kind, event.ref) == ("dispatch", "refs/heads/main")
 
 
 def test_an_event_without_a_repository_is_where_the_runner_says() -> None:
-    event = parse_event(
-        "schedule", b'{"schedule": "0 4 * * *"}', repository="octo/app", server="https://git.example.org"
-    )
-    assert (event.kind, event.repository, event.host) == ("other", "octo/app", "git.example.org")
+    event = parse_event("schedule", b'{"schedule": "0 4 * * *"}', repository="octo/app")
+    assert (event.kind, event.repository) == ("other", "octo/app")
 
 
 # ---- hostile and garbled --------------------------------------------------------------------------------------------
@@ -144,25 +106,21 @@ HOSTILE = [
     ("pull_request.head.sha", "A" * 40),
     ("pull_request.head.sha", "a" * 40 + "\n"),
     ("pull_request.head.sha", None),
-    ("pull_request.head.ref", "a..b"),
-    ("pull_request.head.ref", "a b"),
-    ("pull_request.head.ref", "a\nverdict=approve"),
+    ("pull_request.base.ref", "a..b"),
+    ("pull_request.base.ref", "a b"),
+    ("pull_request.base.ref", "a\nverdict=approve"),
     ("pull_request.base.ref", "x/../../y"),
     ("pull_request.base.ref", "x.lock"),
     ("pull_request.base.ref", ""),
     ("pull_request.base.repo.full_name", "eve/app"),
     ("pull_request.number", 8),
     ("pull_request.number", "7"),
-    ("pull_request.state", "OPEN"),
-    ("pull_request.draft", "false"),
-    ("pull_request.user.login", "ada\n::set-output name=verdict::approve"),
+    ("sender.login", "ada\n::set-output name=verdict::approve"),
     ("sender.login", "../../etc"),
     ("number", -1),
     ("pull_request", None),
     ("repository.full_name", "octo/app/../../x"),
     ("repository.full_name", "octo/.."),
-    ("repository.html_url", "https://github.com@evil.example/octo/app"),
-    ("repository.html_url", "no address"),
 ]
 
 
@@ -208,7 +166,7 @@ JUNK = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=30), 
 def whole() -> list[tuple[str, str]]:
     """One payload of each kind, as JSON."""
     made = [
-        ("pull_request_target", payloads.pull_request("edited", retargeted_from="dev")),
+        ("pull_request_target", payloads.pull_request("edited")),
         ("issue_comment", payloads.comment("/cto status")),
         ("merge_group", payloads.merge_group("c" * 40)),
         ("workflow_dispatch", payloads.dispatch(inputs={"a": "b"})),
@@ -227,7 +185,7 @@ def test_whatever_is_garbled_it_is_an_event_or_a_plain_refusal(data: st.DataObje
     event = read_or_refused(name, json.dumps(payload).encode("utf-8", "surrogatepass"))
 
     if event is not None:
-        told = (event.host, event.repository, event.head_sha, event.base_sha, event.head_ref, event.base_ref, event.ref)
+        told = (event.repository, event.head_sha, event.base_ref, event.ref, event.sender.login)
         assert not re.search(r"[\x00-\x20\x7f]", "".join(told))
         assert event.number >= 0
 

@@ -143,7 +143,7 @@ def read_event(job: Job) -> Event:
             payload = file.read(MAX_PAYLOAD + 1)
     except OSError as error:
         raise ToolError(f"The event of this job cannot be read: {error.strerror}.", "run the job again") from error
-    return parse_event(job.event_name, payload, repository=job.repository, server=job.server)
+    return parse_event(job.event_name, payload, repository=job.repository)
 
 
 def _pace(job: Job) -> float:
