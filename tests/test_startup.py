@@ -49,7 +49,7 @@ def test_version_and_help_load_click_and_nothing_of_what_the_verbs_need(world: W
     assert code == 0
     assert "click" in modules
     ours = {name for name in modules if name.startswith("git_cto.")}
-    assert ours <= {"git_cto.cli", "git_cto.errors"}
+    assert ours <= {"git_cto.cli", "git_cto.cli.signals", "git_cto.errors"}
     assert modules.isdisjoint((*SLOW, "msgspec", "subprocess"))
 
 

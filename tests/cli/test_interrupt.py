@@ -142,6 +142,15 @@ sys.addaudithook(hook)
     assert b"ignored" not in err
 
 
+def test_a_ctrl_c_before_anything_has_begun_ends_it_without_a_word(world: World, tmp_path: Path) -> None:
+    """As it ends any program: a shell calls that 130."""
+    (tmp_path / "click.py").write_text(f"import os\nos.kill(os.getpid(), {int(signal.SIGINT)})\n")
+    environ = {**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{tmp_path}"}
+    process = world.process("gate", signalled=True, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == -signal.SIGINT
+
+
 def test_a_termination_that_python_drops_is_heard_a_moment_later() -> None:
     program = """
 from git_cto.agents.process import termination_unwinds

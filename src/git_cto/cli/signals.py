@@ -6,7 +6,9 @@ reference, and every import has some, Python prints "Exception ignored" and goes
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +18,10 @@ _MOMENT = 0.01  # seconds until it is raised again; it may come to another such 
 
 
 def heed() -> None:
-    """From now on what a signal has raised and Python has dropped is raised again, in the main thread."""
+    """From now on Ctrl-C is an exception, and what a signal has raised and Python has dropped is raised again."""
     sys.unraisablehook = _dropped
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `__main__` has it until here
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _dropped(unraisable: sys.UnraisableHookArgs) -> None:
@@ -25,9 +29,6 @@ def _dropped(unraisable: sys.UnraisableHookArgs) -> None:
     if not isinstance(error, KeyboardInterrupt | SystemExit):
         sys.__unraisablehook__(unraisable)
         return
-    import signal  # start-up: `heed` needs none of it
-    import threading
-
     if threading.current_thread() is not threading.main_thread():
         return  # a signal is heard by the main thread: this is none
 
