@@ -124,9 +124,7 @@ def comment(body: str, *, author: str = "ada", sender: str = "ada", action: str 
     return Event(
         kind="comment",
         name="issue_comment",
-        host="github.com",
-        owner="octo",
-        repo="app",
+        repository="octo/app",
         action=action,
         sender=User(sender),
         comment=Comment(1, User(author), body),
@@ -174,7 +172,7 @@ def test_everything_else_is_none(event: Event) -> None:
 
 def check(name: str, conclusion: str, run: int = 5, **said: str) -> CheckState:
     url = f"https://github.com/octo/app/actions/runs/{run}/job/1"
-    return CheckState(name=name, kind="check", conclusion=conclusion, **{"app": "github-actions", "url": url, **said})
+    return CheckState(name=name, kind="check", conclusion=conclusion, **{"url": url, **said})
 
 
 def test_only_what_ended_and_says_something_is_an_outcome_and_what_failed_comes_first() -> None:
@@ -192,7 +190,7 @@ def test_only_what_ended_and_says_something_is_an_outcome_and_what_failed_comes_
 
 def test_our_own_checks_and_jobs_are_no_outcome_whatever_the_job_is_called() -> None:
     checks = [
-        check("git-cto (main)", "failure", run=76, app="my-app"),
+        check("git-cto (main)", "failure", run=76),
         check("A gate by any name", "failure", run=76),  # the job that made it
         check("A gate by any name too", "failure", run=77),  # a job of this run
         check("review", "failure"),  # GITHUB_JOB

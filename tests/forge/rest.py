@@ -367,31 +367,6 @@ def _line_comment(call: Call, made: ReviewState, line: Json) -> LineSaid:
     )
 
 
-@route("GET", "/pulls/{pull}/comments", _PULLS_READ)
-def line_comments(call: Call) -> Answer:
-    number = _pull(call).number
-    return _page(call, [_shown_line(said) for said in call.state.line_comments if said.pull == number])
-
-
-def _shown_line(said: LineSaid) -> Json:
-    shown = {
-        "id": said.id,
-        "pull_request_review_id": said.review,
-        "user": user(said.login),
-        "path": said.path,
-        "body": said.body,
-        "commit_id": said.commit,
-        "line": said.line,
-        "side": said.side,
-        "start_line": said.start,
-        "created_at": now(),
-        "updated_at": now(),
-    }
-    if said.line is None:
-        del shown["line"]
-    return {**shown, "in_reply_to_id": said.reply_to} if said.reply_to else shown
-
-
 # ---- checks ---------------------------------------------------------------------------------------------------------
 
 

@@ -27,9 +27,8 @@ class _Repository(Struct):
 
 
 class _Policy(Struct):
-    """`deployment-branch-policy-settings`: which of the two ways to name branches is in use."""
+    """`deployment-branch-policy-settings`: whether branches are named one by one."""
 
-    protected_branches: bool
     custom_branch_policies: bool
 
 
@@ -77,13 +76,12 @@ class Environments(Struct, frozen=True):
                 raise
             return None
         if policy is None:
-            return Environment(name=name)
+            return Environment()
         if not policy.custom_branch_policies:
-            return Environment(name=name, protected=True)
+            return Environment(protected=True)
         pages = self.line.pages(asked, f"{path}/deployment-branch-policies", _Patterns)
         found = [one for page in pages for one in page.branch_policies]
         return Environment(
-            name=name,
             branches=tuple(sorted(one.name for one in found if one.type == "branch")),
             tags=tuple(sorted(one.name for one in found if one.type != "branch")),
         )

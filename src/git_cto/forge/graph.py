@@ -23,8 +23,8 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
-          id isResolved isOutdated path line
-          comments(first: 1) { nodes { fullDatabaseId body author { __typename login } } }
+          id isResolved
+          comments(first: 1) { nodes { body author { __typename login } } }
         }
       }
     }
@@ -60,10 +60,10 @@ query ($owner: String!, $name: String!, $branch: String!, $after: String) {
       entries(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
-          position state
+          position
           baseCommit { oid }
           headCommit { oid }
-          pullRequest { number headRefOid }
+          pullRequest { number }
         }
       }
     }
@@ -144,10 +144,9 @@ class Actor(Struct):
         return User(login, self.typename)
 
 
-class FirstComment(Struct, rename="camel"):
+class FirstComment(Struct):
     """The comment that began a thread."""
 
-    full_database_id: int | str | None  # beyond 32 bits, which is all that `databaseId` has
     body: str
     author: Actor | None = None
 
@@ -163,23 +162,16 @@ class ThreadNode(Struct, rename="camel"):
 
     id: str
     is_resolved: bool
-    is_outdated: bool
-    path: str
     comments: FirstComments
-    line: int | None = None
 
     def values(self) -> list[Thread]:
         """The thread; none when its comments are gone."""
         return [
             Thread(
                 id=self.id,
-                comment=int(first.full_database_id or 0),
                 author=GHOST if first.author is None else first.author.value(),
                 body=first.body,
-                path=self.path,
-                line=self.line,
                 resolved=self.is_resolved,
-                outdated=self.is_outdated,
             )
             for first in self.comments.nodes[:1]
         ]
@@ -221,18 +213,16 @@ class Oid(Struct):
     oid: str
 
 
-class QueuedPull(Struct, rename="camel"):
+class QueuedPull(Struct):
     """The pull request of an entry."""
 
     number: int
-    head_ref_oid: str
 
 
 class QueueNode(Struct, rename="camel"):
     """`MergeQueueEntry`."""
 
     position: int
-    state: str
     pull_request: QueuedPull | None = None
     base_commit: Oid | None = None
     head_commit: Oid | None = None
@@ -244,9 +234,7 @@ class QueueNode(Struct, rename="camel"):
         return [
             QueueEntry(
                 number=self.pull_request.number,
-                pull_head=self.pull_request.head_ref_oid,
                 base=self.base_commit.oid if self.base_commit else "",
                 head=self.head_commit.oid if self.head_commit else "",
-                state=self.state,
             )
         ]

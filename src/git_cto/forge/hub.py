@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from git_cto.forge.values import (
         CheckReport,
-        CheckRun,
         CheckState,
         Comment,
         Emoji,
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
         PullCommit,
         QueueEntry,
         Review,
-        ReviewComment,
         Rules,
         Thread,
     )
@@ -216,13 +214,6 @@ class Hub:
 
     # -- reviews -------------------------------------------------------------------------------------------------------
 
-    def review_comments(self, number: int) -> tuple[ReviewComment, ...]:
-        """All comments on lines of the diff, the oldest first."""
-        asked = self._asked(f"read the review comments of #{number}", _READ_PULLS)
-        path = self._path(f"/pulls/{number}/comments")
-        pages = self._line.pages(asked, path, list[wire.ReviewCommentAnswer])
-        return tuple(sorted((answer.value() for page in pages for answer in page), key=lambda comment: comment.id))
-
     def create_review(self, number: int, head: str, body: str, comments: Sequence[LineComment] = ()) -> Review:
         """Posts one review (event COMMENT, it approves nothing) on exactly `head`, with its comments on lines.
 
@@ -277,7 +268,7 @@ class Hub:
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
-    def check_run(self, head: str, report: CheckReport) -> CheckRun:
+    def check_run(self, head: str, report: CheckReport) -> None:
         """Says how a check on `head` stands; without a conclusion it goes on.
 
         Our own run of that name that is not completed, or that has the same `external_id`, is continued. Annotations
@@ -301,7 +292,6 @@ class Hub:
         while sent < len(report.annotations):
             run = self._continued(run, report, known_by, sent)
             sent += MAX_ANNOTATIONS
-        return run.value()
 
     def _own_run(self, head: str, name: str, known_by: str) -> wire.CheckRunAnswer | None:
         """Our own run that `check_run` goes on with."""
@@ -313,7 +303,7 @@ class Hub:
             for run in page.check_runs
             if run.name == name and (run.external_id == known_by or run.status != "completed")
         ]
-        ours = [run for run in runs if _same_login(f"{run.value().app}[bot]", self.me())] if runs else []
+        ours = [run for run in runs if _same_login(run.by, self.me())] if runs else []
         return max(ours, key=lambda run: (run.external_id == known_by, run.id), default=None)
 
     def _continued(

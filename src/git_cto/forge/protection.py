@@ -53,7 +53,6 @@ class _Summary(Struct):
 class _Branch(Struct):
     """`branch-with-protection`."""
 
-    protected: bool
     protection: _Summary = field(default_factory=_Summary)
 
 
@@ -61,7 +60,6 @@ class _Parameters(Struct):
     """What the rules that concern us are given; other rules have others."""
 
     required_status_checks: list[_Check] = []
-    required_approving_review_count: int = 0
 
 
 class _Rule(Struct):
@@ -97,17 +95,10 @@ class _Enabled(Struct):
     enabled: bool = False
 
 
-class _Reviews(Struct):
-    """What classic protection asks of reviews."""
-
-    required_approving_review_count: int = 0
-
-
 class _Classic(Struct):
     """`branch-protection`, which only admins see."""
 
     enforce_admins: _Enabled = field(default_factory=_Enabled)
-    required_pull_request_reviews: _Reviews = field(default_factory=_Reviews)
 
 
 class Protection(Struct, frozen=True):
@@ -125,18 +116,12 @@ class Protection(Struct, frozen=True):
         seen = self.line.get(asked, f"{self.where}/branches/{name}", _Branch)
         rules = self._rules(asked, name)
         classic = self._classic(name) if seen.protection.enabled else None
-        counts = [rule.given.required_approving_review_count for rule in rules]
-        if classic:
-            counts.append(classic.required_pull_request_reviews.required_approving_review_count)
         return Rules(
-            branch=branch,
             required=tuple(_required(rules, seen.protection)),
             rules=tuple(sorted({rule.type for rule in rules})),
             bypass=tuple(self._bypass({rule.ruleset_id for rule in rules})),
             protection=seen.protection.enabled,
-            protected=seen.protected,
             admins_too=classic.enforce_admins.enabled if classic else None,
-            approvals=max(counts, default=0),
             merge_queue=any(rule.type == "merge_queue" for rule in rules),
         )
 
@@ -176,6 +161,6 @@ def _required(rules: Sequence[_Rule], classic: _Summary) -> Iterator[RequiredChe
     """The checks that are asked for."""
     for rule in rules:
         for check in rule.given.required_status_checks:
-            yield RequiredCheck(name=check.context, app_id=check.app, by="ruleset", ruleset=rule.ruleset_id)
+            yield RequiredCheck(name=check.context, app_id=check.app, by="ruleset")
     for check in classic.required_status_checks.all:
         yield RequiredCheck(name=check.context, app_id=check.app, by="protection")

@@ -37,23 +37,19 @@ GHOST = User("ghost")  # whose account was deleted
 
 
 class Pull(Struct, frozen=True, kw_only=True):
-    """A pull request as it is now. `head_repository` is empty when the fork was deleted."""
+    """A pull request as it is now."""
 
     number: int
     title: str
     body: str
     author: User
     head_sha: str
-    head_ref: str  # a branch's short name, in `head_repository`
-    head_repository: str  # "owner/repo"
+    head_ref: str  # a branch's short name
     base_ref: str  # full: refs/heads/main
-    base_sha: str  # where the base was when the forge last looked: informative
     draft: bool = False
     closed: bool = False
-    merged: bool = False
     fork: bool = True  # the head lies in another repository
     labels: tuple[str, ...] = ()
-    url: str = ""
 
 
 class PullCommit(Struct, frozen=True):
@@ -65,13 +61,11 @@ class PullCommit(Struct, frozen=True):
 
 
 class QueueEntry(Struct, frozen=True, kw_only=True):
-    """A pull request in a merge queue: what it brings, and the commits between which the queue merges it."""
+    """A pull request in a merge queue, and the commits between which the queue merges it."""
 
     number: int
-    pull_head: str
     base: str = ""  # empty until the queue has prepared the entry
     head: str = ""
-    state: str = ""
 
 
 class Comment(Struct, frozen=True):
@@ -80,23 +74,7 @@ class Comment(Struct, frozen=True):
     id: int
     author: User
     body: str
-    url: str = ""
     created: str = ""  # when, as the forge writes it; known of the comment of an event
-
-
-class ReviewComment(Struct, frozen=True, kw_only=True):
-    """A comment on a line of the diff. `line` is None once the line is gone (outdated)."""
-
-    id: int
-    author: User
-    body: str
-    path: str
-    line: int | None = None
-    side: Side = "RIGHT"
-    commit: str = ""
-    review: int = 0
-    reply_to: int = 0  # the thread's first comment; 0 for that one itself
-    url: str = ""
 
 
 class LineComment(Struct, frozen=True, kw_only=True):
@@ -113,24 +91,17 @@ class Thread(Struct, frozen=True, kw_only=True):
     """A conversation on a line: its first comment, and whether it is resolved. `id` is GraphQL's."""
 
     id: str
-    comment: int  # the first comment's id
     author: User
     body: str
-    path: str
-    line: int | None = None
     resolved: bool = False
-    outdated: bool = False
 
 
 class Review(Struct, frozen=True, kw_only=True):
     """A review of a pull request, for one commit. `state` is APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED."""
 
-    id: int
     author: User
     state: str
     commit: str
-    body: str = ""
-    url: str = ""
     submitted: str = ""  # when, as the forge writes it
 
 
@@ -158,27 +129,12 @@ class CheckReport(Struct, frozen=True, kw_only=True):
     details_url: str = ""
 
 
-class CheckRun(Struct, frozen=True, kw_only=True):
-    """A check run on a commit. `conclusion` is empty while it goes on. `app` is the slug of who made it."""
-
-    id: int
-    name: str
-    head: str
-    status: str
-    conclusion: str = ""
-    app: str = ""
-    external_id: str = ""
-    annotations: int = 0
-    url: str = ""
-
-
 class CheckState(Struct, frozen=True, kw_only=True):
     """The newest state of one check or commit status of a commit. `conclusion` is empty while it goes on."""
 
     name: str
     kind: Literal["check", "status"]
     conclusion: str  # success, failure, neutral, cancelled, skipped, timed_out, action_required, stale, error
-    app: str = ""  # the slug of the app that made a check; the login of who set a status
     title: str = ""
     url: str = ""
 
@@ -189,27 +145,22 @@ class RequiredCheck(Struct, frozen=True, kw_only=True):
     name: str
     app_id: int | None = None
     by: Literal["ruleset", "protection"] = "ruleset"
-    ruleset: int = 0
 
 
 class Rules(Struct, frozen=True, kw_only=True):
     """What protects a branch, as far as the token may see."""
 
-    branch: str
     required: tuple[RequiredCheck, ...] = ()
     rules: tuple[str, ...] = ()  # the types of the rulesets' rules: pull_request, merge_queue, non_fast_forward ...
     bypass: tuple[str, ...] = ()  # who a ruleset lets past, in words; shown to those who may edit it
     protection: bool = False  # classic branch protection
-    protected: bool = False  # what the forge itself says of the branch
     admins_too: bool | None = None  # whether classic protection holds admins; None: the token may not know
-    approvals: int = 0  # approving reviews asked for
     merge_queue: bool = False
 
 
 class Environment(Struct, frozen=True, kw_only=True):
     """An environment of a repository: which branches and tags a job that uses it may run on, as patterns."""
 
-    name: str
     branches: tuple[str, ...] | None = None  # None: not named one by one
     tags: tuple[str, ...] = ()
     protected: bool = False  # where they are not: every branch with classic protection, else every branch there is

@@ -11,15 +11,12 @@ from msgspec import Struct, field
 
 from git_cto.forge.values import (
     GHOST,
-    CheckRun,
     CheckState,
     Comment,
     Permission,
     Pull,
     PullCommit,
     Review,
-    ReviewComment,
-    Side,
     User,
 )
 
@@ -44,14 +41,12 @@ class Slug(Struct):
     """An app, as far as it has a name."""
 
     slug: str | None = None
-    id: int = 0
 
 
 class Repository(Struct):
     """A repository, as part of a pull request."""
 
     id: int
-    full_name: str
 
 
 class End(Struct):
@@ -85,9 +80,7 @@ class PullAnswer(Struct):
     body: str | None = None
     user: Account | None = None
     draft: bool = False
-    merged_at: str | None = None
     labels: list[Label] = []
-    html_url: str = ""
 
     def value(self) -> Pull:
         """The pull request."""
@@ -99,15 +92,11 @@ class PullAnswer(Struct):
             author=user(self.user),
             head_sha=self.head.sha,
             head_ref=self.head.ref,
-            head_repository=head.full_name if head else "",
             base_ref=f"refs/heads/{self.base.ref}",
-            base_sha=self.base.sha,
             draft=self.draft,
             closed=self.state == "closed",
-            merged=self.merged_at is not None,
             fork=head is None or base is None or head.id != base.id,
             labels=tuple(label.name for label in self.labels),
-            url=self.html_url,
         )
 
 
@@ -146,69 +135,33 @@ class CommentAnswer(Struct):
     id: int
     body: str = ""
     user: Account | None = None
-    html_url: str = ""
 
     @classmethod
     def of(cls, comment: Comment) -> CommentAnswer:
         """What GitHub would have answered, had the answer come."""
         author = Account(comment.author.login, comment.author.type)
-        return cls(comment.id, comment.body, author, comment.url)
+        return cls(comment.id, comment.body, author)
 
     def value(self) -> Comment:
         """The comment."""
-        return Comment(self.id, user(self.user), self.body, self.html_url)
-
-
-class ReviewCommentAnswer(Struct):
-    """`pull-request-review-comment` and `review-comment`."""
-
-    id: int
-    path: str
-    body: str
-    user: Account | None = None
-    line: int | None = None
-    side: Side | None = None
-    commit_id: str = ""
-    pull_request_review_id: int | None = None
-    in_reply_to_id: int = 0
-    html_url: str = ""
-
-    def value(self) -> ReviewComment:
-        """The comment."""
-        return ReviewComment(
-            id=self.id,
-            author=user(self.user),
-            body=self.body,
-            path=self.path,
-            line=self.line,
-            side=self.side or "RIGHT",
-            commit=self.commit_id,
-            review=self.pull_request_review_id or 0,
-            reply_to=self.in_reply_to_id,
-            url=self.html_url,
-        )
+        return Comment(self.id, user(self.user), self.body)
 
 
 class ReviewAnswer(Struct):
     """`pull-request-review`."""
 
-    id: int
     state: str
     body: str = ""
     commit_id: str | None = None  # of a commit that is gone
     user: Account | None = None
-    html_url: str = ""
     submitted_at: str = ""
 
     def value(self) -> Review:
         """The review."""
         return Review(
-            id=self.id,
             author=user(self.user),
             state=self.state.upper(),
             commit=self.commit_id or "",
-            body=self.body,
-            url=self.html_url,
             submitted=self.submitted_at,
         )
 
@@ -225,7 +178,6 @@ class CheckRunAnswer(Struct):
 
     id: int
     name: str
-    head_sha: str
     status: str
     conclusion: str | None = None
     external_id: str | None = None
@@ -234,34 +186,20 @@ class CheckRunAnswer(Struct):
     html_url: str | None = None
     details_url: str | None = None
 
-    def value(self) -> CheckRun:
-        """The check run."""
-        return CheckRun(
-            id=self.id,
-            name=self.name,
-            head=self.head_sha,
-            status=self.status,
-            conclusion=self.conclusion or "",
-            app=self._app,
-            external_id=self.external_id or "",
-            annotations=self.output.annotations_count,
-            url=self.html_url or "",
-        )
-
     def state(self) -> CheckState:
         """How the check stands."""
         return CheckState(
             name=self.name,
             kind="check",
             conclusion=self.conclusion or "",
-            app=self._app,
             title=self.output.title or "",
             url=self.details_url or self.html_url or "",  # where it was made: a job's own page
         )
 
     @property
-    def _app(self) -> str:
-        return (self.app.slug if self.app else "") or ""
+    def by(self) -> str:
+        """The login of the app that made it."""
+        return f"{self.app.slug}[bot]" if self.app and self.app.slug else ""
 
 
 class CheckRunsAnswer(Struct):
