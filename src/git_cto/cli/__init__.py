@@ -15,7 +15,7 @@ import click
 
 from git_cto import __version__
 from git_cto.cli.signals import heed
-from git_cto.errors import BugError, CtoError, ExitCode, StoppedByUserError, ToolError, UsageError, disk_full
+from git_cto.errors import BugError, CtoError, ExitCode, StoppedByUserError, ToolError, disk_full
 
 # Verb -> what `git cto -h` says of it. The module is loaded only when the verb is called.
 VERBS = {
@@ -140,7 +140,7 @@ def _called(argv: list[str], *, wants_json: bool) -> int:
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the boundary: whatever is left is never a 0
-        return _failed(_translated(error), wants_json=wants_json)
+        return _failed(_translated(error, argv), wants_json=wants_json)
 
 
 def _failed(error: CtoError, *, wants_json: bool) -> int:
@@ -158,7 +158,7 @@ def _let_go(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _translated(error: BaseException) -> CtoError:
+def _translated(error: BaseException, argv: list[str]) -> CtoError:
     """What a person is told of an exception that reached the boundary."""
     if isinstance(error, CtoError):
         return error
@@ -166,7 +166,9 @@ def _translated(error: BaseException) -> CtoError:
         click.echo(err=True)  # the terminal has written ^C
         return StoppedByUserError("Interrupted.", "the same command again; git cto log shows what is recorded")
     if isinstance(error, click.ClickException):
-        return _of_click(error)
+        from git_cto.cli.misread import misread
+
+        return misread(error, argv, group)
     if os.environ.get("GIT_CTO_DEBUG"):
         import traceback
 
@@ -178,13 +180,6 @@ def _translated(error: BaseException) -> CtoError:
         where = f"{error.filename}: " if error.filename else ""
         return ToolError(f"{where}{error.strerror or error}.", "check the disk and its permissions", code="system")
     return _bug(error)
-
-
-def _of_click(error: click.ClickException) -> CtoError:
-    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "git cto"
-    message = error.format_message()
-    stop = "" if message.endswith((".", "?", "!")) else "."
-    return UsageError(message[:1].upper() + message[1:] + stop, f"{where} -h")
 
 
 def _bug(error: BaseException) -> CtoError:
