@@ -33,6 +33,7 @@ def escalating(stage: Stage) -> None:
 def test_they_are_enough_for_all_that_is_posted(stage: Stage) -> None:
     escalating(stage)
     limited(stage, "review")
+    stage.github.state.labels["cto-escalated"] = "cto-escalated"  # which setting it up asks for
     ran = stage.review(refusing())
     assert (ran.code, stage.checks(), len(stage.comments)) == (5, ["action_required"], 1), ran.log
     assert stage.github.state.pulls[7].labels == ["cto-escalated"]
@@ -42,6 +43,16 @@ def test_they_are_enough_for_all_that_is_posted(stage: Stage) -> None:
     ran = typed(stage, "/cto override HEAD Seen", "grace")  # whose the commits are; a reaction; the label goes
     assert (ran.code, stage.checks()[-1], stage.github.state.pulls[7].labels) == (0, "success", []), ran.log
     assert "may not" not in ran.log
+
+
+def test_a_label_that_nobody_has_made_keeps_nothing_else_back_and_the_log_says_what_to_do(stage: Stage) -> None:
+    escalating(stage)
+    limited(stage, "review")
+    ran = stage.review(refusing())
+    assert (ran.code, stage.checks(), len(stage.comments)) == (5, ["action_required"], 1), ran.log
+    assert stage.github.state.pulls[7].labels == []
+    assert "::error::Could not label #7 'cto-escalated'" in ran.log
+    assert "gh label create" in ran.log
 
 
 @pytest.mark.parametrize(

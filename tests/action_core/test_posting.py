@@ -119,12 +119,14 @@ def test_more_than_a_comment_holds_is_cut_and_nothing_of_it_is_refused(stage: St
     assert len(check.summary or "") <= 65_535
 
 
-def test_the_label_goes_when_no_human_is_needed_any_more(stage: Stage) -> None:
+@pytest.mark.parametrize("written", ["needs-a-human", "Needs-A-Human"])
+def test_the_label_goes_when_no_human_is_needed_any_more(stage: Stage, written: str) -> None:
     stage.signs()
     stage.policy("[rounds]\nescalate_after = 1\n")
     stage.opened()
+    stage.github.state.labels["needs-a-human"] = written  # in the repository
     assert stage.review(refusing(), label="needs-a-human").code == 5
-    assert stage.github.state.pulls[7].labels == ["needs-a-human"]
+    assert stage.github.state.pulls[7].labels == [written]
     stage.github.permit("grace", "write")
     head = stage.github.state.pulls[7].head_sha
     ran = stage.job(stage.comment(f"/cto override {head} Seen", "grace"), event="issue_comment", label="needs-a-human")

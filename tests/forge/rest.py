@@ -295,18 +295,25 @@ def _body(text: str) -> str:
 
 @route("POST", "/issues/{pull}/labels", _TALK_WRITE)
 def add_labels(call: Call) -> Answer:
-    pull = _pull(call)
+    """A label that the repository does not have is made, by who may; whether one has it, case does not matter."""
+    pull, known = _pull(call), call.state.labels
     given = call.body["labels"] if isinstance(call.body, dict) else call.body
-    pull.labels += [name for name in given if name not in pull.labels]
+    new = {name.lower(): name for name in given if name.lower() not in known}
+    if new and not call.token.may("issues=write"):  # as measured by others, since 2025; its pages say less
+        error = {"resource": "Repository", "field": "label", "code": "unauthorized"}
+        raise RefusalError(403, "You do not have permission to create labels on this repository.", errors=[error])
+    known.update(new)
+    pull.labels += [known[name.lower()] for name in given if known[name.lower()] not in pull.labels]
     return Answer(200, [{"name": name} for name in pull.labels])
 
 
 @route("DELETE", "/issues/{pull}/labels/{name}", _TALK_WRITE)
 def remove_label(call: Call) -> Answer:
     pull = _pull(call)
-    if call.where["name"] not in pull.labels:
+    left = [name for name in pull.labels if name.lower() != call.where["name"].lower()]
+    if left == pull.labels:
         raise RefusalError(404, "Label does not exist")
-    pull.labels.remove(call.where["name"])
+    pull.labels = left
     return Answer(200, [{"name": name} for name in pull.labels])
 
 

@@ -181,6 +181,7 @@ class State:
         self.people: dict[str, str] = {}  # login -> permission
         self.addresses: dict[str, str] = {}  # e-mail address -> the login that has it among its own
         self.pulls: dict[int, PullState] = {}
+        self.labels: dict[str, str] = {}  # of the repository: by name in lower case, as it is written
         self.comments: dict[int, Said] = {}
         self.reviews: list[ReviewState] = []
         self.line_comments: list[LineSaid] = []

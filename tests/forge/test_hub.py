@@ -380,6 +380,18 @@ def test_labels_come_and_go_and_twice_is_once(github: FakeGitHub, hub: Hub) -> N
     assert github.state.pulls[7].labels == []
 
 
+def test_a_label_that_the_repository_has_not_is_made_by_who_may(github: FakeGitHub, hub: Hub) -> None:
+    job = Hub(github.url, github.token(US.login, pull_requests="write"), "octo/app", pace=0)
+    with pytest.raises(ToolError, match=r"Could not label #7 'stuck': the token may not \(403: You do not") as refused:
+        job.add_label(7, "stuck")
+    assert refused.value.code == "forge_permission"
+    assert "gh label create" in refused.value.hint
+    hub.add_label(7, "Stuck")  # by somebody with `issues: write`
+    hub.remove_label(7, "stuck")
+    job.add_label(7, "stuck")
+    assert github.state.pulls[7].labels == ["Stuck"]
+
+
 def test_a_branch_without_rules_has_none(hub: Hub) -> None:
     assert hub.rules("refs/heads/feature/x") == Rules()
 

@@ -114,7 +114,7 @@ class Post:
 
     def _label(self, *, wanted: bool) -> None:
         label = self.means.inputs.label
-        if wanted == (label in self.pull.labels):
+        if wanted == (label.lower() in {name.lower() for name in self.pull.labels}):  # as GitHub compares them
             return
         put = self.means.hub.add_label if wanted else self.means.hub.remove_label
         put(self.pull.number, label)

@@ -110,6 +110,8 @@ def _forbidden(error: RefusedError, asked: Asked, quote: str) -> ToolError:
     """The token may not: GitHub often names the permission itself, and the caller knows it otherwise."""
     if "required" in error.headers.get("x-github-sso", ""):
         next_step = "authorise the token for the organisation's single sign-on"
+    elif "permission to create labels" in error.message:
+        next_step = "make the label once (gh label create NAME); a job makes none unless it has `issues: write`"
     else:
         next_step = (
             f"give the job `permissions: {_permissions(error.headers) or asked.need}`; "

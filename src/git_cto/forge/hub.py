@@ -336,7 +336,7 @@ class Hub:
     def add_label(self, number: int, name: str) -> None:
         """Puts a label on a pull request. Twice is once."""
         # GitHub lets a job put a label on with this, and make one that is not there only with `issues: write`.
-        asked = self._asked(f"label #{number} {name!r} (if there is no such label, make it once)", _WRITE_PULLS)
+        asked = self._asked(f"label #{number} {name!r}", _WRITE_PULLS)
         self._line.send(asked, "POST", self._path(f"/issues/{number}/labels"), {"labels": [name]}, list[wire.Label])
 
     def remove_label(self, number: int, name: str) -> None:
