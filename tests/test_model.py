@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_cto.model import CommandOutcome, EngineUse, Series, Target, display_path, plan_fault, task_fault
+from git_cto.model import CommandOutcome, EngineUse, Series, Target, display_path, person, plan_fault, task_fault
 from tests.gate.values import CODEX, a_file, a_finding, a_plan, a_review, a_task, a_verdict, quick
 
 # ---- plans
@@ -164,3 +164,64 @@ def test_a_series_is_one_component_of_a_path(name: str, slug: str) -> None:
     assert made.strip("-.") == slug.strip("-.")
     assert "/" not in made
     assert not made.startswith((".", "-"))
+
+
+# ---- people
+
+ADA, OCTOCAT = "ada@example.org", "octocat@users.noreply.github.com"
+
+
+@pytest.mark.parametrize(
+    "name, same",
+    [
+        (" 'Ada@Example.ORG'. ", ADA),
+        ("\uff21da@example.org", ADA),
+        ("a\u200bda@example.org", ADA),
+        ("ada+work@example.org", ADA),
+        ("Ada+a+b@example.org", ADA),
+        ("ada\uff0bwork@example.org", ADA),
+        ("ada+@example.org", ADA),
+        ("583231+Octocat@users.noreply.github.com", OCTOCAT),
+        ("1+2+octocat@users.noreply.github.com", OCTOCAT),
+        (OCTOCAT, OCTOCAT),
+        ("7+octocat@users.noreply.git.example.org", "octocat@users.noreply.git.example.org"),
+        # nothing is left of these, or they are no addresses: they stay what they are, and somebody's
+        ("+work@example.org", "+work@example.org"),
+        ("583231+@users.noreply.github.com", "583231+@users.noreply.github.com"),
+        ("Ada + Ben", "ada + ben"),
+        ("1+x@users.noreply.github.com@y", "1+x@users.noreply.github.com@y"),
+        ("", ""),
+    ],
+)
+def test_letters_and_tags_make_no_other_person(name: str, same: str) -> None:
+    assert person(name) == same
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("ada@example.org", "ada@example.com"),
+        ("ada+work@example.org", "work@example.org"),
+        ("ada-work@example.org", "ada@example.org"),
+        ("1+octocat@users.noreply.github.com", "1+hubot@users.noreply.github.com"),
+        ("1+octocat@users.noreply.github.com", "1+octocat@users.noreply.example.org"),
+        ("octocat@github.com", OCTOCAT),
+    ],
+)
+def test_other_people_are_others(one: str, other: str) -> None:
+    assert person(one) != person(other)
+
+
+_LOCAL = st.text("aAb+.1\uff0b\u200b'", max_size=6)
+_NAMES = st.one_of(
+    st.text("aAb+.@ '\uff0b\u200b", max_size=12),
+    st.builds("{}@{}".format, _LOCAL, st.sampled_from(["x.org", "X.org", "users.noreply.github.com", "x@y", ""])),
+)
+
+
+@quick
+@given(_NAMES)
+def test_a_person_stays_the_same_and_somebody(name: str) -> None:
+    """Nobody is lost: who was somebody before tags were looked at is still somebody."""
+    assert person(person(name)) == person(name)
+    assert bool(person(name)) == bool(person(name.replace("+", "_").replace("\uff0b", "_")))

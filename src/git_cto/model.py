@@ -467,13 +467,25 @@ class Signature(Struct, frozen=True, kw_only=True):
 
 
 NOBODY = ""  # stands among the authors of a change where a commit does not say whose it is: it may be anybody's
+_EDGES = " \t\n\"'."
 
 
 def person(name: str) -> str:
-    """A name or an address as it is compared: capitals, look-alikes of one letter and invisible signs make no other."""
+    """A name or an address as it is compared: capitals, look-alikes of one letter and invisible signs make no other.
+
+    Nor does what stands behind a + in an address, nor a number before a login where GitHub hides the address. It only
+    ever makes one of two: whom that makes an author approves nothing, and two of a threshold may be one.
+    """
     if not name.isascii():
         name = without_the_unseen(name)
-    return name.casefold().strip(" \t\n\"'.")
+    name = name.casefold().strip(_EDGES)
+    if "+" not in name or name.count("@") != 1:
+        return name
+    mailbox, _, host = name.partition("@")
+    hidden = host.startswith("users.noreply.")  # ID+LOGIN@users.noreply.github.com, or LOGIN@... for old accounts
+    plain = mailbox.rpartition("+")[2] if hidden else mailbox.partition("+")[0]
+    plain = plain.strip(_EDGES)
+    return f"{plain}@{host}" if plain else name  # never nobody's
 
 
 def without_the_unseen(text: str) -> str:

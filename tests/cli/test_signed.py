@@ -416,11 +416,11 @@ def test_a_fence_in_the_change_and_a_lying_title_reach_no_instruction(team: Team
 # ---- four eyes
 
 
-@pytest.mark.parametrize("who", ["author", "committer", "co-author", "capitals"])
+@pytest.mark.parametrize("who", ["author", "committer", "co-author", "capitals", "tag"])
 def test_whoever_wrote_it_does_not_let_it_in(team: Team, who: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Case 52."""
-    names = {"author": "AUTHOR", "committer": "COMMITTER", "capitals": "AUTHOR"}
-    address = "Ben@Example.ORG" if who == "capitals" else "ben@example.org"
+    names = {"author": "AUTHOR", "committer": "COMMITTER", "capitals": "AUTHOR", "tag": "AUTHOR"}
+    address = {"capitals": "Ben@Example.ORG", "tag": "ben+git@example.org"}.get(who, "ben@example.org")
     if who in names:
         monkeypatch.setenv(f"GIT_{names[who]}_EMAIL", address)
     message = f"Say 3\n\nCo-authored-by: Ben <{address}>" if who == "co-author" else "Say 3"
@@ -485,7 +485,7 @@ def test_an_override_is_the_word_of_one_more(team: Team) -> None:
 
 
 def test_two_keys_of_one_and_two_names_of_one_key_are_one(team: Team, tmp_path: Path) -> None:
-    second = new_key(tmp_path / "more", "ben@example.org")
+    second = new_key(tmp_path / "more", "ben+work@example.org")
     names = team.ben.line() + second.line() + team.cleo.line() + team.cleo.line(principals="other@example.org")
     team.signers(names, SIGNED + "threshold = 2\n")
     record = team.approved(team.ben, second)

@@ -19,7 +19,7 @@ from git_cto.gate.trust import (
     vendor,
     why_not_admitted,
 )
-from git_cto.model import Record, Signer, TaskResult
+from git_cto.model import Record, Signer, TaskResult, person
 from tests.gate.values import CODEX, a_continue, a_plan_record, a_verdict, an_override, quick, record
 
 LOCAL = GatePolicy()
@@ -80,9 +80,21 @@ def test_an_author_lets_nothing_in_and_may_do_everything_else() -> None:
         assert admitted(by(one, ADA), SIGNED, authors) == by(one, ADA)
 
 
-@pytest.mark.parametrize("name", [signer("ADA@X"), signer("lovelace@x", "", "Ada@X")])
-def test_an_author_is_one_by_any_name_in_any_letters(name: Signer) -> None:
+@pytest.mark.parametrize(
+    "name", [signer("ADA@X"), signer("lovelace@x", "", "Ada@X"), signer("ada+sign@x"), signer("l@x", "", "ada+a+b@x")]
+)
+def test_an_author_is_one_by_any_name_in_any_letters_and_with_any_tag(name: Signer) -> None:
     assert admitted(by(APPROVE, name), SIGNED, frozenset({"ada@x"})) is None
+    assert admitted(by(APPROVE, name), SIGNED, frozenset({person("Ada+code@X")})) is None
+    assert admitted(by(APPROVE, name), SIGNED, frozenset({"code@x"})) is not None
+
+
+@pytest.mark.parametrize("name", ["octocat@users.noreply.github.com", "583231+Octocat@users.noreply.github.com"])
+@pytest.mark.parametrize("wrote", ["octocat@users.noreply.github.com", "583231+octocat@users.noreply.github.com"])
+def test_an_author_is_one_by_either_address_that_github_hides_an_address_behind(name: str, wrote: str) -> None:
+    assert admitted(by(APPROVE, signer(name)), SIGNED, frozenset({person(wrote)})) is None
+    other = wrote.replace("ctocat", "thocat")
+    assert admitted(by(APPROVE, signer(name)), SIGNED, frozenset({person(other)})) is not None
 
 
 def test_our_own_record_counts_though_an_author_signed_it() -> None:
@@ -111,6 +123,16 @@ def test_one_name_with_two_keys_and_one_key_with_two_names_are_one() -> None:
     assert people([by(APPROVE, ADA, signer("Ada@X", "SHA256:second"))]) == ["ada@x"]
     assert people([by(APPROVE, ADA, signer("lovelace@x", ADA.key))]) == ["ada@x"]
     assert people([by(APPROVE, ADA, signer("lovelace@x", "SHA256:second", "ada@x"))]) == ["ada@x"]
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [("ada+a@x", "ada+b@x"), ("ada@x", "Ada+b@X"), ("1+o@users.noreply.github.com", "O@users.noreply.github.com")],
+)
+def test_one_mailbox_with_two_keys_is_one(one: str, other: str) -> None:
+    first, second = signer(one), signer(other)
+    assert people([by(APPROVE, first, second)]) == people([by(APPROVE, first), by(OVERRIDE, second)]) == [one]
+    assert not by_another([by(OVERRIDE, second)], by(APPROVE, first))
 
 
 def test_people_who_turn_out_to_be_one_are_counted_once() -> None:
