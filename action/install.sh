@@ -7,6 +7,8 @@ set -euo pipefail
 fail() {
   echo "::error title=git-cto::$1"
   echo "Next: $2"
+  printf '### ? Could not be done\n\n%s\n\nNext: %s\n\nNothing of this could be said on the pull request.\n' "$1" "$2" \
+    >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
   exit 3
 }
 

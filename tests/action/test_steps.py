@@ -282,6 +282,7 @@ def test_what_cannot_be_installed_is_said_and_git_cto_is_not_asked(
     assert (done.status, install["code"]) == ("failure", 3)
     assert [one["message"] for one in install["commands"] if one["name"] == "error"] == [said]
     assert "Next: " in done.log
+    assert install["summary"].startswith(f"### ? Could not be done\n\n{said}\n\nNext: ")
     assert (done.step("cto")["outcome"], done.step("Keep the record")["outcome"]) == ("skipped", "skipped")
     assert done.outputs.pop("allowed") == "false"  # also where git-cto never came to say so
     assert not any(done.outputs.values())

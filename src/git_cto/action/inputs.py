@@ -1,4 +1,4 @@
-"""What a job gives us: the action's inputs, and where the runner says that we are. Read once, strictly, from variables.
+"""What a job gives us: the action's inputs, where the runner says that we are, and the event. Read strictly.
 
 Nobody else in the package looks at the environment; what an input means for a decision is said where it is decided.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
 from git_cto import RELEASE
-from git_cto.errors import UsageError
+from git_cto.errors import ToolError, UsageError
+from git_cto.forge.event import MAX_PAYLOAD, parse_event
 from git_cto.model import ENGINE_WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from git_cto.forge.event import Event
 
 Mode = Literal["review", "gate", "run"]
 
@@ -80,6 +84,11 @@ class Job(Struct, frozen=True, kw_only=True):
         """The page of this run of the workflow, "" where there is none."""
         return f"{self.page}/actions/runs/{self.run_id}" if self.run_id else ""
 
+    @property
+    def pace(self) -> float:
+        """Seconds between two writes: what GitHub asks for. A server on this very machine asks for none."""
+        return 0.0 if urlsplit(self.api).hostname in {"127.0.0.1", "localhost"} else 1.0
+
 
 def read_job(environ: Mapping[str, str]) -> Job:
     """What the runner says. Raises `UsageError` outside of a job."""
@@ -107,12 +116,28 @@ def read_job(environ: Mapping[str, str]) -> Job:
     )
 
 
+def read_event(job: Job) -> Event:
+    """The event of this job. Raises `ToolError` where it cannot be read."""
+    try:
+        with open(job.event_path, "rb") as file:
+            payload = file.read(MAX_PAYLOAD + 1)
+    except OSError as error:
+        raise ToolError(f"The event of this job cannot be read: {error.strerror}.", "run the job again") from error
+    return parse_event(job.event_name, payload, repository=job.repository)
+
+
+def token_and_mode(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Two inputs as they were given, for whoever has to say that the inputs are wrong."""
+    return _said(environ, "github-token"), _said(environ, "mode")
+
+
+def _said(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
+
+
 def read_inputs(environ: Mapping[str, str]) -> Inputs:
     """The inputs. Raises `UsageError` for what an input cannot be; no secret is part of its message."""
-
-    def said(name: str) -> str:
-        return environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
-
+    said = partial(_said, environ)
     mode = said("mode") or "review"
     if mode not in get_args(Mode):
         raise _wrong("mode", mode, "review, gate or run")

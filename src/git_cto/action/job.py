@@ -6,14 +6,13 @@ The exit code is 0 only where the gate is open, or where there was nothing to be
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
-from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
 
+from git_cto.action.ending import Ended, stopped
 from git_cto.action.gate import gate
 from git_cto.action.group import Group, judge_group
-from git_cto.action.inputs import read_inputs, read_job
+from git_cto.action.inputs import read_event, read_inputs, read_job
 from git_cto.action.outcome import Outcome, failed
 from git_cto.action.posting import Post
 from git_cto.action.review import review
@@ -22,7 +21,6 @@ from git_cto.action.slash import Command, may, obey, read_command
 from git_cto.action.surprise import place_of, traced, understood
 from git_cto.agents.process import termination_unwinds
 from git_cto.errors import BugError, CtoError, ExitCode, ToolError, UsageError
-from git_cto.forge.event import MAX_PAYLOAD, parse_event
 from git_cto.forge.hub import Hub
 from git_cto.forge.runner import Runner
 from git_cto.forge.values import CheckReport
@@ -45,15 +43,6 @@ if TYPE_CHECKING:
 _OVERTAKEN = "The pull request changed while it was being looked at, so nothing was decided about it."
 
 
-class Ended(Struct, frozen=True, kw_only=True):
-    """How a job ended: its exit code, and what is told in its outputs and its summary."""
-
-    code: int
-    outputs: dict[str, str]
-    summary: str = ""
-    problems: tuple[CtoError, ...] = ()
-
-
 def run_job(environ: Mapping[str, str], log: TextIO) -> int:
     """Does what this job is there for; the exit code. Raises `CtoError` only where nothing can be told to anybody."""
     runner = Runner(environ, log)
@@ -66,7 +55,7 @@ def run_job(environ: Mapping[str, str], log: TextIO) -> int:
         with runner.quiet_log(), termination_unwinds():  # a job that is cancelled leaves nothing running
             ended = _handled(job, inputs, environ)
     except Exception as error:  # noqa: BLE001 -- the boundary of a job: whatever is left closes, and is told
-        ended = _stopped(understood(error))
+        ended = stopped(understood(error), environ)
     runner.outputs({name: redacted(value, secrets) for name, value in ended.outputs.items()})
     runner.summary(redacted(ended.summary, secrets))
     for problem in ended.problems:
@@ -77,20 +66,12 @@ def run_job(environ: Mapping[str, str], log: TextIO) -> int:
     return ended.code
 
 
-def _stopped(error: CtoError) -> Ended:
-    """The end of a job that could not even begin with a pull request."""
-    next_step = f"\n\nNext: {text(error.hint)}" if error.hint else ""
-    summary = f"### ? Could not be done\n\n{text(error.message)}{next_step}\n"
-    outputs = {"allowed": "false", "summary": error.message}
-    return Ended(code=int(error.exit_code), outputs=outputs, summary=summary, problems=(error,))
-
-
 def _handled(job: Job, inputs: Inputs, environ: Mapping[str, str]) -> Ended:
     event = read_event(job)
     command = read_command(event)
     if event.kind == "comment" and command is None and inputs.mode != "run":
         return _ignored("That comment is no command of git-cto.")
-    hub = Hub(job.api, inputs.github_token, job.repository, graphql_url=job.graphql, pace=_pace(job))
+    hub = Hub(job.api, inputs.github_token, job.repository, graphql_url=job.graphql, pace=job.pace)
     try:
         with working_environment(job, inputs, environ, hub.me()) as variables:
             means = Means(job=job, inputs=inputs, hub=hub, environ=variables)
@@ -102,12 +83,13 @@ def _handled(job: Job, inputs: Inputs, environ: Mapping[str, str]) -> Ended:
 
 
 def _broken_down(means: Means, event: Event, error: Exception) -> Ended:
-    """Says so wherever the event is waiting for an answer."""
-    if means.inputs.mode != "run" and event.kind == "merge_group":
-        return _answered(means, event, _no_group(understood(error)), understood(error))
+    """Says so at the pull request, where the event names one that can be read; else what the event says has to do."""
     if means.inputs.mode == "run" or event.kind != "pull_request":
         raise error
-    post = Post(means=means, pull=means.hub.pull(event.number), secrets=secret_values(means.environ))
+    try:
+        post = Post(means=means, pull=means.hub.pull(event.number), secrets=secret_values(means.environ))
+    except CtoError:
+        raise error from None
     return _closed(post, error, comment=means.inputs.mode == "review")
 
 
@@ -134,21 +116,6 @@ def _done(means: Means, event: Event, command: Command | None) -> Ended:
     return judge_pull(
         means, number, lambda scene, post: review(scene, event.sender, before=post.underway), comment=True
     )
-
-
-def read_event(job: Job) -> Event:
-    """The event of this job. Raises `ToolError` where it cannot be read."""
-    try:
-        with open(job.event_path, "rb") as file:
-            payload = file.read(MAX_PAYLOAD + 1)
-    except OSError as error:
-        raise ToolError(f"The event of this job cannot be read: {error.strerror}.", "run the job again") from error
-    return parse_event(job.event_name, payload, repository=job.repository)
-
-
-def _pace(job: Job) -> float:
-    """Seconds between two writes: what GitHub asks for. A server on this very machine asks for none."""
-    return 0.0 if urlsplit(job.api).hostname in {"127.0.0.1", "localhost"} else 1.0
 
 
 # ---- a pull request

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from git_cto.action.job import Ended, judge_pull
+from git_cto.action.ending import Ended
+from git_cto.action.job import judge_pull
 from git_cto.action.people import may_write
 from git_cto.action.review import hand_on_records, review, reviewer
 from git_cto.action.scene import fetch_branch, repository, workspace_of
