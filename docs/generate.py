@@ -35,7 +35,8 @@ Every command takes `-h`, `--json` (one document on stdout, everything else on s
 [schemas/](schemas/)) and `--quiet`. Nothing prompts when standard input is no terminal. `NO_COLOR` switches colours
 off.
 TARGET is a branch: `main`, `origin/main` or a full ref. Without `--base` it is what `cto.base` says, else the default
-branch of `origin`, else `main` or `master`; a run remembers the target it was planned for."""
+branch of `origin` (which is told where it is neither `main` nor `master`), else `main` or `master`; a run remembers the
+target it was planned for."""
 _SETTINGS = """\
 `git config` keys, for this repository or (`--global`) for all of yours. They may narrow the policy of the target
 branch, never widen it; an unknown `cto.` key is an error."""

@@ -535,11 +535,15 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """The branch a change is meant for: full ref, and the commit it stands at for this command."""
+    """The branch a change is meant for: full ref, and the commit it stands at for this command.
+
+    `guessed` is whether nobody has named it and its name does not tell either: origin's default branch, whatever it is.
+    """
 
     ref: str
     commit: str
     found_at: str  # the ref the commit was read from, e.g. refs/remotes/origin/main
+    guessed: bool = False
 
     @property
     def name(self) -> str:

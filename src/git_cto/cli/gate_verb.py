@@ -17,7 +17,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     Exits with 0 (open), 1 (closed), 2 (not here, or not like this) or 3 (a tool failed, so it cannot be said).
     """
     from git_cto.render.terminal import gate_text, next_line
-    from git_cto.render.words import signed_words, uncommitted_words
+    from git_cto.render.words import signed_words, target_words, uncommitted_words
     from git_cto.work.gating import gate
 
     with shell.workspace() as workspace:
@@ -30,8 +30,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None) -> int:
     local = decision.by if trust == "local" else None
     extra = f"{signed_words(local)}: trusted as a record of this machine" if local else ""
     shell.say(gate_text("open" if decision.allowed else "closed", decision.reasons, extra, shell.style))
-    if not gated.survey.target.found_at.startswith(("refs/heads/", "refs/remotes/origin/")):
-        shell.notes((f"compared with {gated.survey.target.found_at.removeprefix('refs/remotes/')}",))
+    shell.notes(target_words(gated.survey.target))
     if gated.uncommitted:
         shell.note(f"note: {uncommitted_words(gated.uncommitted)} and not part of this")
     if decision.next_step:

@@ -55,6 +55,7 @@ def command(
     - reads them from standard input.
     """
     from git_cto.cli.dry_run import show_question
+    from git_cto.render.words import target_words
     from git_cto.repo.scratch import scratch
     from git_cto.work.briefing import prepare
     from git_cto.work.composing import compose
@@ -67,6 +68,7 @@ def command(
     with scratch(), shell.workspace() as workspace:
         asker = codex_asker(workspace, timeout, idle_timeout)
         found = survey(workspace, head=_head(workspace, shell, head, run), base=base, run=run)
+        shell.notes(target_words(found.target))
         brief = prepare(workspace, found, claim=claim, dispute=dispute or "")
         outcomes: tuple[CommandOutcome, ...] = ()
         if not dry_run:
@@ -125,7 +127,7 @@ def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool
 
 def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: Asker) -> Reviewed:
     from git_cto.render.terminal import review_head
-    from git_cto.render.words import uncommitted_words
+    from git_cto.render.words import target_words, uncommitted_words
     from git_cto.work.counting import asked_again, will_not_count
     from git_cto.work.reviewing import review
 
@@ -150,7 +152,7 @@ def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: 
     if brief.uncommitted:
         shell.note(f"note: {uncommitted_words(len(brief.uncommitted))} and not part of this")
     with listening(shell, asker, question.question.model) as heard:
-        return review(workspace, question, heard, before=before, counts=not doubts)
+        return review(workspace, question, heard, before=(*target_words(found.target), *before), counts=not doubts)
 
 
 def _told(shell: Shell, done: Reviewed) -> int:

@@ -9,7 +9,7 @@ from git_cto.redaction import printable
 from git_cto.render.lines import cut
 
 if TYPE_CHECKING:
-    from git_cto.model import Coverage, EngineUse, Record
+    from git_cto.model import Coverage, EngineUse, Record, Target
 
 SIGNS = {"approve": "✓", "revise": "✗", "abort": "■", "pass": "✓", "fail": "✗", "partial": "◐"}
 
@@ -22,6 +22,15 @@ def counted(number: int, one: str, many: str = "") -> str:
 def uncommitted_words(paths: int) -> str:
     """`1 path is not committed`."""
     return "1 path is not committed" if paths == 1 else f"{paths:,} paths are not committed"
+
+
+def target_words(target: Target) -> tuple[str, ...]:
+    """What somebody may not expect of the target: where it stands, or why it is that branch."""
+    if target.guessed:
+        return (f"for {target.name}: origin's default branch; --base or cto.base names another",)
+    if target.found_at.startswith(("refs/heads/", "refs/remotes/origin/")):
+        return ()
+    return (f"compared with {target.found_at.removeprefix('refs/remotes/')}",)
 
 
 def tokens_words(tokens: int) -> str:

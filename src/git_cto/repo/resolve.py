@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from git_cto.repo.objects import Objects
 
 HEADS, REMOTES, TAGS = "refs/heads/", "refs/remotes/", "refs/tags/"
+_USUAL = ("main", "master")
 _HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
@@ -75,7 +76,8 @@ def resolve_target(git: Git, name: str | None, configured: str | None) -> Target
         where = " (git config cto.base)" if configured and name is None else ""
         which = f"{remote}/{branch}" if remote else branch
         raise UsageError(f"There is no branch {which!r} to compare with{where}.", "name it with --base, or git fetch")
-    return Target(ref=HEADS + branch, commit=found[at], found_at=at)
+    guessed = name is None and configured is None and branch not in _USUAL
+    return Target(ref=HEADS + branch, commit=found[at], found_at=at, guessed=guessed)
 
 
 def target_ref(git: Git, name: str | None, configured: str | None) -> str:
@@ -144,16 +146,15 @@ def _remotes(git: Git) -> set[str]:
 
 def _default_branch(git: Git) -> tuple[str, dict[str, str]]:
     """The branch that the repository suggests, and the refs found by the way where they tell what it stands at."""
-    usual = ("main", "master")
     listed = git.refs_and_links(
-        f"{REMOTES}origin/HEAD", *(place + name for name in usual for place in (HEADS, f"{REMOTES}*/"))
+        f"{REMOTES}origin/HEAD", *(place + name for name in _USUAL for place in (HEADS, f"{REMOTES}*/"))
     )
     found = {ref: oid for ref, (oid, _) in listed.items()}
     link = listed.get(f"{REMOTES}origin/HEAD", ("", ""))[1]
     if link:
         branch = link.removeprefix(f"{REMOTES}origin/")
-        return branch, found if branch in usual else {}
-    names = [f"{place}{name}" for name in usual for place in (HEADS, f"{REMOTES}origin/")]
+        return branch, found if branch in _USUAL else {}
+    names = [f"{place}{name}" for name in _USUAL for place in (HEADS, f"{REMOTES}origin/")]
     chosen = next((ref for ref in names if ref in found), None)
     if chosen is None:
         raise UsageError(

@@ -17,7 +17,7 @@ from git_cto.gate.policy import GUIDELINES
 from git_cto.model import EngineUse, Plan, PlanRecord, Record, Subject, Target
 from git_cto.prompts import instructions
 from git_cto.redaction import redact_answer, redacted, secret_values
-from git_cto.render.words import uncommitted_words
+from git_cto.render.words import target_words, uncommitted_words
 from git_cto.repo.git import changed_paths
 from git_cto.repo.runs import runs, trunk_ref
 from git_cto.work.asking import Asked, Asker, ask
@@ -100,7 +100,8 @@ def prepare(
         effort=first(effort, said.text("cto.plan.effort"), policy.plan.effort, DEFAULT_EFFORT),
         directory=Path(workspace.place.worktree),
     )
-    return PlanQuestion(question, objective, target, base or "", start, started_at, _notes(workspace, start, head))
+    notes = (*target_words(target), *_notes(workspace, start, head))
+    return PlanQuestion(question, objective, target, base or "", start, started_at, notes)
 
 
 def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
