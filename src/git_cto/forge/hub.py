@@ -1,33 +1,33 @@
-"""GitHub, as far as git-cto reads and writes it. The only user of PyGithub; it posts and reads, and decides nothing.
+"""GitHub, as far as git-cto reads and writes it: one repository, through one token. Posts and reads, decides nothing.
 
 Nothing is posted twice: when the answer to what makes something new is lost, what it should have made is looked for
-before it is sent again. Every failure is a `ToolError` in plain words; a token is never part of one. When something
-is repeated is `line`'s business, what an answer looks like is `wire`'s.
+before it is sent again. Every failure is a `ToolError` in plain words; a token is never part of one. Checks, rules and
+environments have modules of their own, and so have how a request is sent (`door`), when it is repeated (`line`), and
+what an answer looks like (`wire`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlsplit
 
 from git_cto.errors import ToolError, UsageError
 from git_cto.forge import graph, wire
-from git_cto.forge.bodies import capped, check_step, line_comment
+from git_cto.forge.bodies import capped, line_comment
+from git_cto.forge.checks import Checks
+from git_cto.forge.door import GitHubDoor
 from git_cto.forge.environments import Environments
-from git_cto.forge.failures import Asked, LostError, RefusedError
-from git_cto.forge.line import Line, Reply
+from git_cto.forge.failures import Asked
+from git_cto.forge.line import Line
 from git_cto.forge.protection import Protection
-from git_cto.forge.values import MAX_ANNOTATIONS
+from git_cto.forge.values import same_login
 from git_cto.redaction import secret_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from github.Requester import Requester
+    from collections.abc import Iterable, Sequence
 
     from git_cto.forge.values import (
         CheckReport,
@@ -45,18 +45,12 @@ if TYPE_CHECKING:
     )
 
 API = "https://api.github.com"
-API_VERSION = "2022-11-28"
 
-_TIMEOUT = 30  # seconds without a byte
 _SKEW = dt.timedelta(minutes=5)  # by which a runner's clock may be off
 _DECISIONS = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 
-_DETAILS = ("field", "code", "message")  # of an error that GitHub lists
-
 _READ_PULLS = "pull-requests: read"
 _WRITE_PULLS = "pull-requests: write"
-_READ_CHECKS = "checks: read"
-_WRITE_CHECKS = "checks: write"
 
 T = TypeVar("T")
 
@@ -82,7 +76,7 @@ class Hub:
         patience: float = 120.0,
     ) -> None:
         self.repository = repository
-        self._door = _Door((api_url or API).rstrip("/"), token, pace)
+        self._door = GitHubDoor((api_url or API).rstrip("/"), token, pace)
         self._hidden = secret_values({"TOKEN": token})
         if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", repository):
             raise UsageError("That is no repository on GitHub.", "name it as owner/repo")
@@ -181,7 +175,7 @@ class Hub:
             (
                 comment
                 for comment in self.comments(number)
-                if _same_login(comment.author.login, author) and comment.body.partition("\n")[0].strip() == marker
+                if same_login(comment.author.login, author) and comment.body.partition("\n")[0].strip() == marker
             ),
             None,
         )
@@ -193,7 +187,7 @@ class Hub:
 
         def made() -> wire.CommentAnswer | None:
             answers = self._comments(number, since=begun)
-            found = [c for c in answers if _same_text(c.body, text) and _same_login(c.author.login, self.me())]
+            found = [c for c in answers if _same_text(c.body, text) and same_login(c.author.login, self.me())]
             return wire.CommentAnswer.of(found[-1]) if found else None
 
         asked = self._asked(f"comment on #{number}", _WRITE_PULLS)
@@ -228,7 +222,7 @@ class Hub:
                 for answer in self._reviews(number)
                 if answer.commit_id == head
                 and _same_text(answer.body, text)
-                and _same_login(wire.user(answer.user).login, self.me())
+                and same_login(wire.user(answer.user).login, self.me())
             ]
             return found[-1] if found else None
 
@@ -269,67 +263,16 @@ class Hub:
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def check_run(self, head: str, report: CheckReport) -> None:
-        """Says how a check on `head` stands; without a conclusion it goes on.
-
-        Our own run of that name that is not completed, or that has the same `external_id`, is continued. Annotations
-        go out 50 at a time, and the conclusion comes with the last of them. Those that were sent are not repeated.
-        """
-        known_by = report.external_id or f"git-cto-{secrets.token_hex(8)}"
-        run = self._own_run(head, report.name, known_by)
-        if run is None:
-            asked = self._asked("create a check run", _WRITE_CHECKS)
-            body = {"name": report.name, "head_sha": head, **check_step(report, known_by, 0)}
-
-            def made() -> wire.CheckRunAnswer | None:
-                return self._own_run(head, report.name, known_by)
-
-            run = self._line.send(asked, "POST", self._path("/check-runs"), body, wire.CheckRunAnswer, made)
-            sent = MAX_ANNOTATIONS
-        else:
-            sent = run.output.annotations_count
-            run = self._continued(run, report, known_by, sent)
-            sent += MAX_ANNOTATIONS
-        while sent < len(report.annotations):
-            run = self._continued(run, report, known_by, sent)
-            sent += MAX_ANNOTATIONS
-
-    def _own_run(self, head: str, name: str, known_by: str) -> wire.CheckRunAnswer | None:
-        """Our own run that `check_run` goes on with."""
-        asked = self._asked("read the check runs", _READ_CHECKS)
-        path = self._path(f"/commits/{head}/check-runs")
-        runs = [
-            run
-            for page in self._line.pages(asked, path, wire.CheckRunsAnswer, check_name=name, filter="latest")
-            for run in page.check_runs
-            if run.name == name and (run.external_id == known_by or run.status != "completed")
-        ]
-        ours = [run for run in runs if _same_login(run.by, self.me())] if runs else []
-        return max(ours, key=lambda run: (run.external_id == known_by, run.id), default=None)
-
-    def _continued(
-        self, run: wire.CheckRunAnswer, report: CheckReport, known_by: str, sent: int
-    ) -> wire.CheckRunAnswer:
-        """Sends the next annotations of a check run, and with the last of them its conclusion."""
-        asked = self._asked("update a check run", _WRITE_CHECKS)
-        path = self._path(f"/check-runs/{run.id}")
-        reached = min(sent + MAX_ANNOTATIONS, len(report.annotations))
-
-        def made() -> wire.CheckRunAnswer | None:
-            now = self._line.get(asked, path, wire.CheckRunAnswer)
-            return now if now.output.annotations_count >= reached > sent else None
-
-        return self._line.send(asked, "PATCH", path, check_step(report, known_by, sent), wire.CheckRunAnswer, made)
+        """Says how a check on `head` stands; without a conclusion it goes on."""
+        self._checks.post(head, report)
 
     def checks_on(self, head: str) -> tuple[CheckState, ...]:
         """The newest state of every check run and commit status on a commit, by name, our own included."""
-        asked = self._asked("read the check runs", _READ_CHECKS)
-        path = self._path(f"/commits/{head}/check-runs")
-        checks = self._line.pages(asked, path, wire.CheckRunsAnswer, filter="latest")
-        found = [run.state() for page in checks for run in page.check_runs]
-        asked = self._asked("read the commit statuses", "statuses: read")
-        statuses = self._line.pages(asked, self._path(f"/commits/{head}/status"), wire.StatusesAnswer)
-        found += [status.value() for page in statuses for status in page.statuses]
-        return tuple(sorted(found, key=lambda check: (check.name, check.kind)))
+        return self._checks.on(head)
+
+    @property
+    def _checks(self) -> Checks:
+        return Checks(self._line, self._asked, f"/repos/{self.repository}", self.me)
 
     # -- labels and rules ----------------------------------------------------------------------------------------------
 
@@ -373,85 +316,8 @@ class Hub:
         return self._line.nodes(asked, query, kind, within, owner=owner, name=name, **variables)
 
 
-class _Door:
-    """PyGithub's requester: connections, authentication, the pace, and no redirect or address to another server."""
-
-    def __init__(self, api_url: str, token: str, pace: float) -> None:
-        self.api_url = api_url
-        self._token = token
-        self._pace = pace
-
-    @cached_property
-    def _requester(self) -> Requester:
-        from github import Auth, Github  # noqa: PLC0415 -- start-up
-
-        return Github(
-            auth=Auth.Token(self._token),
-            base_url=self.api_url,
-            timeout=_TIMEOUT,
-            user_agent="git-cto",
-            retry=None,  # its own repeats a POST blindly and a PATCH never
-            seconds_between_requests=self._pace / 4,
-            seconds_between_writes=self._pace,
-            api_version=API_VERSION,
-            lazy=True,
-        ).requester
-
-    def __call__(self, verb: str, url: str, parameters: Mapping[str, object] | None, body: object) -> Reply:
-        """Sends one request, once."""
-        from github import GithubException  # noqa: PLC0415 -- start-up
-        from requests import RequestException  # noqa: PLC0415 -- start-up
-
-        try:
-            headers, data = self._requester.requestJsonAndCheck(
-                verb, url, dict(parameters or {}), {"Accept": "application/vnd.github+json"}, body
-            )
-        except GithubException as error:
-            told = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
-            raise RefusedError(error.status, _message(error.data), told) from None
-        except RequestException as error:
-            raise LostError(_reason(error)) from None
-        except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
-            # How it puts that an address or a redirect leads elsewhere, and that an answer has another shape.
-            raise ValueError(str(error)) from None
-        return Reply(_next(headers), data)
-
-
-def _message(data: object) -> str:
-    """What GitHub says is wrong, with the errors that it lists."""
-    if not isinstance(data, dict):
-        return ""
-    errors = data.get("errors")
-    details = [
-        detail if isinstance(detail, str) else " ".join(str(detail[key]) for key in _DETAILS if detail.get(key))
-        for detail in (errors if isinstance(errors, list) else [errors])
-        if isinstance(detail, str | dict)
-    ]
-    return ": ".join([str(data.get("message") or ""), *details])
-
-
-def _reason(error: Exception) -> str:
-    """Why there was no answer, without the address and whatever else a library puts into a message."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if "SSLError" in names:
-        return "its certificate is not trusted"
-    return "it took too long" if "Timeout" in names else "the connection failed"
-
-
-def _next(headers: Mapping[str, object]) -> str:
-    """The address of the next page, from the `Link` header."""
-    from requests.utils import parse_header_links  # noqa: PLC0415 -- start-up
-
-    links = parse_header_links(str(headers.get("link", "")))
-    return next((str(link["url"]) for link in links if link.get("rel") == "next"), "")
-
-
 def _short(branch: str) -> str:
     return branch.removeprefix("refs/heads/")
-
-
-def _same_login(one: str, other: str) -> bool:
-    return one.lower() == other.lower()
 
 
 def _same_text(one: str, other: str) -> bool:

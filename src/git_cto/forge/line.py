@@ -1,7 +1,7 @@
 """The line to the forge: requests that are repeated when that is safe, lists over all pages, answers read strictly.
 
 What makes something new is never sent twice blindly: `made` looks first for what a lost answer may have made. How one
-request is sent is the door's business (`hub`), what is asked is the hub's.
+request is sent is the door's business (`door`), what is asked is the hub's.
 """
 
 from __future__ import annotations

@@ -36,6 +36,11 @@ class User(Struct, frozen=True):
 GHOST = User("ghost")  # whose account was deleted
 
 
+def same_login(one: str, other: str) -> bool:
+    """Whether two logins are one: on the forge, case does not tell them apart."""
+    return one.lower() == other.lower()
+
+
 class Pull(Struct, frozen=True, kw_only=True):
     """A pull request as it is now."""
 
