@@ -108,6 +108,14 @@ def test_where_a_signature_would_not_help_a_review_is_next() -> None:
     assert decision(APPROVED, refused(time=at(1)), policy=SIGNED).next_step == "git cto review"
 
 
+def test_what_the_plan_does_not_bear_out_is_not_there_to_be_signed() -> None:
+    plan = a_plan(a_task("t1"), a_task("t2"))
+    planned, whole = record(a_plan_record(plan), "p"), record(a_verdict(plan), "a")
+    assert decision(planned, whole, policy=SIGNED).next_step == "git cto sign, by an allowed signer who vouches for it"
+    half = record(a_verdict(plan, review=a_review(a_plan(a_task("t1")))), "a")
+    assert decision(planned, half, policy=SIGNED).next_step == "git cto review"
+
+
 def test_an_unsigned_override_can_be_signed_or_a_review_be_asked_for() -> None:
     found = decision(record(an_override(), "o"), policy=SIGNED)
     assert found.next_step == "git cto sign --overrides, by an allowed signer who vouches for it, or git cto review"
@@ -375,6 +383,18 @@ def test_as_many_people_as_the_policy_asks_for_have_to_stand_behind_it() -> None
     three = decision(record(a_verdict(), "a", signers=(CI, BEN)), policy=two(3))
     assert three.reasons[0].startswith("2 of the 3 signers")
     assert three.reasons[0].endswith(": ci@example.org, ben@example.org.")
+
+
+def test_three_of_those_who_signed_and_do_not_count_are_named() -> None:
+    authors = [Signer(principal=f"{one}@x", key=f"SHA256:{one}", aliases=(f"{one}@x",)) for one in "abcd"]
+    approved, names = record(a_verdict(), "a", signers=(CI, *authors)), frozenset(one.principal for one in authors)
+    assert decision(approved, policy=two(), authors=names).reasons == (
+        "1 of the 2 signers that the policy asks for stand behind it: ci@example.org.",
+        *(f"{one}@x signed it and is an author of the change, so that does not count." for one in "abc"),
+    )
+    anybody = Policy(gate=GatePolicy(trust="signed", threshold=6, signer_is_not_author=False))
+    (only,) = decision(approved, policy=anybody, authors=names).reasons
+    assert only.startswith("5 of the 6 signers")
 
 
 def test_an_override_adds_its_signer_to_those_who_stand_behind_the_approval() -> None:

@@ -19,7 +19,7 @@ from git_cto.gate.trust import (
     vendor,
     why_not_admitted,
 )
-from git_cto.model import Record, Signer, TaskResult, person
+from git_cto.model import NOBODY, Record, Signer, TaskResult, person
 from tests.gate.values import CODEX, a_continue, a_plan_record, a_verdict, an_override, quick, record
 
 LOCAL = GatePolicy()
@@ -108,6 +108,15 @@ def test_why_a_record_is_not_admitted() -> None:
     assert why_not_admitted(replace(APPROVE, doubt="the key expired"), frozenset()) == "the key expired"
     said = why_not_admitted(by(APPROVE, BEN, ADA), frozenset({"ada@x"}))
     assert said == "ada@x signed it and is an author of the change"
+    elsewhere = replace(by(APPROVE, BEN), doubt="it is of another run")
+    assert why_not_admitted(elsewhere, frozenset({"ada@x"})) == "it is of another run"
+
+
+def test_where_a_commit_names_no_address_that_is_why_a_signature_does_not_count() -> None:
+    nobody = frozenset({NOBODY})
+    said = "a commit of the change names no address, so that whoever signed it may be its author"
+    assert why_not_admitted(by(APPROVE, BEN), nobody) == said
+    assert why_not_admitted(APPROVE, nobody) == "it is not signed"
 
 
 # ---- people
