@@ -319,6 +319,25 @@ def test_a_long_command_can_still_be_copied() -> None:
     assert "\\" not in prose
 
 
+def test_of_several_commands_none_is_cut_in_two_that_fits_a_line() -> None:
+    sign = "git cto sign cto/health-check-3f2a1c/trunk, by an allowed signer, then git cto override --reason TEXT"
+    said = checked(lambda _: next_line(sign))
+    assert said.split("\n") == [
+        "Next: git cto sign cto/health-check-3f2a1c/trunk, by an allowed signer,",
+        "      then git cto override --reason TEXT",
+    ]
+    merge = "git switch main && git merge --no-ff a-branch-with-quite-a-long-name-3f2a1c, or push it"
+    said = checked(lambda _: next_line(("git cto gate", "asks"), merge))
+    assert said.split("\n")[1:] == [
+        "      git switch main &&",
+        "      git merge --no-ff a-branch-with-quite-a-long-name-3f2a1c, or push it",
+    ]
+    quoted = checked(lambda _: next_line(f"git cto override {'x' * 28} --reason 'this, and that', or git log"))
+    assert "--reason 'this, and that'," in quoted
+    wide = checked(lambda _: next_line(f"{'word ' * 30}end, or git cto gate"))
+    assert wide.split("\n")[-1].endswith("end, or git cto gate")
+
+
 def test_what_is_about_to_be_reviewed() -> None:
     assert review_head(2, 1, 38, 1, "main", 1, 5) == (
         "Reviewing 2 commits, 1 file (+38 −1) against main · round 1 of 5"

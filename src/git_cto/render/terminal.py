@@ -66,7 +66,7 @@ def next_line(*steps: tuple[str, str] | str) -> str:
     """`Next: <command>   <what it does>`, one line for each step.
 
     A command that does not fit is broken as a shell allows it, so that it can still be copied; a step that is a text
-    (or has no "what it does") may be more than a command, and is wrapped.
+    (or has no "what it does") may be more than a command, and is wrapped where one of its commands ends.
     """
     rows = [(step, "") if isinstance(step, str) else step for step in steps]
     rows = [(printable(command), printable(why)) for command, why in rows]
@@ -79,13 +79,31 @@ def next_line(*steps: tuple[str, str] | str) -> str:
         if why and width(beside) <= page():
             lines.append(beside)
             continue
-        lines.append(_continued(start, command) if why else filled(start, command, 6))
+        lines.append(_continued(start, command) if why else _by_commands(start, command))
         if why:
             lines.append(wrapped(why, 10))
     return "\n".join(lines)
 
 
 _SHELL_WORD = re.compile(r"(?:'[^']*'|[^\s'])+")
+_COMMAND_ENDS = (",", "&&")  # where a shell, or whoever copies a line, can begin anew
+
+
+def _by_commands(start: str, text: str) -> str:
+    """A text with commands, on a new line where one ends and the next does not fit. What is wider is wrapped."""
+    words = _SHELL_WORD.findall(text)
+    parts = [""]
+    for word in words if " ".join(words) == text else text.split():
+        parts[-1] += f" {word}" if parts[-1] else word
+        if word.endswith(_COMMAND_ENDS):
+            parts.append("")
+    lines = [start]
+    for number, part in enumerate(filter(None, parts)):
+        if number and width(f"{lines[-1]} {part}") <= page():
+            lines[-1] += f" {part}"
+        else:
+            lines += filled("      " if number else lines.pop(), part, 6).split("\n")
+    return "\n".join(lines).rstrip()
 
 
 def _continued(start: str, command: str) -> str:
