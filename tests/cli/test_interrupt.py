@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from git_cto.cli.signals import undisguised
 from git_cto.demo.server import ModelServer, hang
 from tests.cli.scenes import LEDGER, changed, everything, ledger, processes_with, wait_for
 from tests.world import SOURCE, World, unmeasured
@@ -118,9 +119,20 @@ def drop():
     Finalized()  # Python drops what a signal raises in a finalizer, as in the callbacks of an import
     time.sleep(5)
 """
+DISGUISING = """
+import os
+
+class Named:
+    def __set_name__(self, *_):
+        os.kill(os.getpid(), {})
+
+def drop():
+    type("Owner", (), dict(attribute=Named()))  # here Python 3.11 makes a RuntimeError of it
+"""
 
 
-def test_a_ctrl_c_that_python_drops_is_heard_a_moment_later(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [DROPPING, DISGUISING], ids=["dropped", "disguised"])
+def test_a_ctrl_c_that_python_drops_or_disguises_is_heard(world: World, tmp_path: Path, how: str) -> None:
     changed(world)
     at_the_first_program = """
 import sys
@@ -133,7 +145,7 @@ def hook(event, _):
 
 sys.addaudithook(hook)
 """
-    (tmp_path / "sitecustomize.py").write_text(DROPPING.format(int(signal.SIGINT)) + at_the_first_program)
+    (tmp_path / "sitecustomize.py").write_text(how.format(int(signal.SIGINT)) + at_the_first_program)
     environ = {**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{tmp_path}"}
     process = world.process("gate", signalled=True, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate(timeout=30)
@@ -163,6 +175,15 @@ with termination_unwinds():
     argv = [sys.executable, "-c", DROPPING.format(int(signal.SIGTERM)) + program]
     done = subprocess.run(argv, env=environ, capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, b"")
+
+
+def test_a_termination_that_python_disguises_is_one() -> None:
+    with pytest.raises(RuntimeError) as wrapped:
+        raise RuntimeError("Error calling __set_name__") from SystemExit(143)
+    assert undisguised(wrapped.value) is wrapped.value.__cause__
+    other = ValueError("of its own")
+    other.__cause__ = SystemExit(143)
+    assert undisguised(other) is other
 
 
 def test_what_else_a_finalizer_raises_is_shown_as_ever() -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 import click
 
 from git_cto import __version__
-from git_cto.cli.signals import heed
+from git_cto.cli.signals import heed, undisguised
 from git_cto.errors import BugError, CtoError, ExitCode, StoppedByUserError, ToolError, disk_full
 
 # Verb -> what `git cto -h` says of it. The module is loaded only when the verb is called.
@@ -140,7 +140,10 @@ def _called(argv: list[str], *, wants_json: bool) -> int:
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the boundary: whatever is left is never a 0
-        return _failed(_translated(error, argv), wants_json=wants_json)
+        beneath = undisguised(error)
+        if isinstance(beneath, SystemExit):
+            raise beneath from None
+        return _failed(_translated(beneath, argv), wants_json=wants_json)
 
 
 def _failed(error: CtoError, *, wants_json: bool) -> int:

@@ -1,7 +1,8 @@
-"""Ctrl-C and termination that Python would drop. What follows from them is decided by whoever catches the exception.
+"""Ctrl-C and termination that Python would drop or disguise. What follows from them is up to whoever catches them.
 
 A signal becomes an exception wherever the program happens to be. Where that is a finalizer or a callback of a weak
-reference, and every import has some, Python prints "Exception ignored" and goes on as if nobody had said to stop.
+reference, and every import has some, Python prints "Exception ignored" and goes on as if nobody had said to stop. Where
+that is a class in the making, Python 3.11 makes an error of it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ def heed() -> None:
     sys.unraisablehook = _dropped
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `__main__` has it until here
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def undisguised(error: BaseException) -> BaseException:
+    """What a signal has raised, where that became the cause of another error; else the error itself."""
+    cause = error.__cause__
+    return cause if isinstance(error, RuntimeError) and isinstance(cause, KeyboardInterrupt | SystemExit) else error
 
 
 def _dropped(unraisable: sys.UnraisableHookArgs) -> None:
