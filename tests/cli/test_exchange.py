@@ -163,6 +163,11 @@ def test_what_is_no_record_stays_out(world: World, text: str) -> None:
     assert "Next: " in said.err
 
 
+@pytest.mark.parametrize("text", [b"", b" \n"])
+def test_an_empty_file_is_called_empty(world: World, text: bytes) -> None:
+    assert world.cto("import", "-", stdin=text).err.startswith("standard input holds no record: it is empty.\nNext: ")
+
+
 def test_where_a_file_stops_being_json_is_told_in_plain_words(world: World) -> None:
     said = world.cto("import", "-", stdin=b'{"payload": "e30=",\nx}')
     assert (said.code, "is not JSON from line 2, column 1 on" in " ".join(said.err.split())) == (2, True), said.text

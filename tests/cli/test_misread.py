@@ -39,6 +39,8 @@ from tests.world import World
         ),
         (["start", "-q"], "Missing argument 'TASK'.", "git cto start -q TASK, or git cto start -h"),
         (["-C"], "Option '-C' requires an argument.", "git cto -h"),
+        (["review", "--base"], "Option '--base' requires an argument.", "git cto review -h"),
+        (["nonsense", "--base"], "No such command 'nonsense'.", "git cto -h"),
     ],
 )
 def test_what_was_probably_meant_is_the_hint(world: World, argv: list[str], message: str, meant: str) -> None:

@@ -102,6 +102,7 @@ def test_an_override_that_is_none_is_a_usage_error(world: World, argv: list[str]
     said = world.cto("override", *argv)
     assert (said.code, words in said.err) == (2, True), said.text
     assert "Next: " in said.err
+    assert ("commit something, or name another --base" in said.err) == ("changes nothing" in words)
     assert ledger(world) == ""
 
 

@@ -82,6 +82,12 @@ def test_before_the_first_commit(world: World, verb: str) -> None:
     refused(fresh(world, "unborn", "init"), VERBS[verb], says)
 
 
+@pytest.mark.parametrize("verb", ["audit", "verify", "sign", "replay"])
+def test_before_the_first_commit_there_is_nothing_to_prove_either(world: World, verb: str) -> None:
+    hint = refused(fresh(world, "unborn", "init"), (verb,), "There is no commit here yet")
+    assert hint == "git add -A && git commit"
+
+
 @pytest.mark.parametrize("verb", ["plan", "start", "finish"])
 def test_a_bare_repository_has_nothing_to_work_in(world: World, verb: str) -> None:
     run = world.planned_by_codex()

@@ -88,6 +88,14 @@ def test_an_unsigned_approval_is_no_proof_unless_the_ledger_is_taken_at_its_word
     assert world.cto("verify", "--local").code == 0
 
 
+def test_a_proof_begins_with_what_it_is_about(world: World) -> None:
+    head, short = change(world, "feature"), world.head[:12]
+    main = world.git("rev-parse", "main")[:12]
+    assert world.cto("verify").out.startswith(f"verify {short} (feature) against main at {main}\n")
+    world.git("switch", "--quiet", "--detach", head)
+    assert world.cto("verify").out.startswith(f"verify {short} against main at {main}\n")
+
+
 def test_one_more_change_breaks_the_proof(world: World, rex: Key) -> None:
     approved(world, "feature")
     world.commit("One more", app__py="# another\n")

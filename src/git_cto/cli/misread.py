@@ -21,7 +21,7 @@ _PROGRAM = "git cto"
 def misread(error: click.ClickException, argv: Sequence[str], group: click.Group) -> UsageError:
     """The same as an error of ours, whose hint is what to type next."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    help_of = f"{context.command_path if context else _PROGRAM} -h"
+    help_of = f"{context.command_path if context else _verb_of(argv, group)} -h"
     message = error.format_message()
     stop = "" if message.rstrip(")").endswith((".", "?", "!")) else "."
     message = message[:1].upper() + message[1:] + stop
@@ -67,6 +67,13 @@ def _meant(argv: Sequence[str], place: int, group: click.Group, context: click.C
         return " ".join([_PROGRAM, *named[:1], "-h"])
     like = get_close_matches(argv[place], verbs, 1)
     return _line([*argv[:place], *like, *argv[place + 1 :]]) if like else ""
+
+
+def _verb_of(argv: Sequence[str], group: click.Group) -> str:
+    """The program with the verb that was called, as far as there is one."""
+    place = _verb_at(argv)
+    known = place is not None and group.get_command(click.Context(group), argv[place])
+    return f"{_PROGRAM} {argv[place]}" if known and place is not None else _PROGRAM
 
 
 def _verb_at(argv: Sequence[str], group: click.Group | None = None) -> int | None:

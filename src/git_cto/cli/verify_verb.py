@@ -34,7 +34,7 @@ def command(shell: Shell, *, rev: str | None, base: str | None, local: bool) -> 
 
             shell.document(proof_document(proof))
     found = proof.survey
-    head = f"{found.change.head[:12]} ({found.head.name})"
+    head = f"{found.change.head[:12]}{f' ({found.head.name})' if found.head.ref else ''}"
     shell.say(proof_text(head, f"{found.target.name} at {found.target.commit[:12]}", proof.steps, shell.style))
     shell.say(conclusion_text(proof.reasons, shell.style, proven=proof.proven))
     if proof.next_step:

@@ -156,6 +156,8 @@ def _default_branch(git: Git) -> tuple[str, dict[str, str]]:
         return branch, found if branch in _USUAL else {}
     names = [f"{place}{name}" for name in _USUAL for place in (HEADS, f"{REMOTES}origin/")]
     chosen = next((ref for ref in names if ref in found), None)
+    if chosen is None and not found and git.commit_of("HEAD") is None:
+        raise UsageError("There is no commit here yet.", "git add -A && git commit")
     if chosen is None:
         raise UsageError(
             "Which branch the change is meant for is not clear: there is no main or master.",

@@ -77,7 +77,11 @@ def record_override(workspace: Workspace, found: Survey, *, reason: str, actor: 
     """Records that somebody lets exactly this change in."""
     change = found.change
     if not change.files:
-        raise UsageError(f"{found.head.name} changes nothing compared with {found.target.name}.", "git log")
+        raise UsageError(
+            f"{found.head.name} changes nothing compared with {found.target.name}.",
+            "commit something, or name another --base",
+            code="empty_change",
+        )
     about = [
         record
         for record in in_order(found.records)

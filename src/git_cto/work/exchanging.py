@@ -95,6 +95,8 @@ def take_in(workspace: Workspace, data: bytes, where: str) -> Imported:
 
 def _read(data: bytes, where: str) -> Record:
     hint = "git cto show --export dsse writes one"
+    if not data.strip():
+        raise UsageError(f"{where} holds no record: it is empty.", hint, code="no_record")
     try:
         if len(data) > LARGEST_FILE:
             raise UnreadError("too-long", f"more than {LARGEST_FILE:,} bytes are more than a record may have")  # noqa: TRY301
