@@ -199,6 +199,27 @@ def test_a_pull_request_that_edits_its_own_gate_needs_a_human_who_is_not_its_aut
     assert stage.review().code == 1
 
 
+def test_a_file_that_became_a_workflow_meanwhile_needs_a_human_under_its_old_name(stage: Stage) -> None:
+    stage.signs()
+    text = "".join(f"echo {number}\n" for number in range(20))
+    stage.world.commit("A script", ci__yml=text)
+    stage.opened()
+    stage.world.write("ci.yml", text.replace("echo 7", "echo seven"))
+    head = stage.pushed(TWO)
+    assert stage.review(approving()).code == 0
+    stage.world.git("switch", "--quiet", "main")
+    stage.world.write(".github/workflows/ci.yml", "")
+    stage.world.git("mv", "--force", "ci.yml", ".github/workflows/ci.yml")
+    stage.world.commit("Have it run")
+    stage.publish()
+    ran = stage.review()
+    assert (ran.code, stage.checks()[-1]) == (1, "action_required"), ran.log
+    assert ".github/workflows/ci.yml" in stage.comment_text
+    stage.github.permit("grace", "write")
+    stage.github.review(7, "grace", "APPROVED", head)
+    assert (stage.review().code, stage.checks()[-1]) == (0, "success")
+
+
 def test_who_made_a_commit_of_it_is_no_other_human(stage: Stage) -> None:
     stage.opened()
     stage.world.git("config", "user.email", "17+Grace@users.noreply.github.com")

@@ -135,6 +135,29 @@ def test_one_more_line_in_the_group_closes_it(stage: Stage) -> None:
     assert (ran.code, stage.checks(evil)) == (1, ["failure"]), ran.log
 
 
+def test_a_member_that_lands_in_a_workflow_since_the_one_before_it_renamed_a_file_closes_the_group(
+    stage: Stage,
+) -> None:
+    stage.signs()
+    text = "".join(f"echo {number}\n" for number in range(20))
+    stage.world.commit("A script", ci__yml=text)
+    stage.opened()
+    stage.world.write(".github/workflows/ci.yml", "")
+    stage.world.git("mv", "--force", "ci.yml", ".github/workflows/ci.yml")
+    first = stage.pushed(TWO)
+    stage.world.branch("topic8", "main")
+    second = stage.world.commit("Do something else", ci__yml=text.replace("echo 7", "echo seven"))
+    stage.push(number=8)
+    stage.github.open_pull(8, second, head_ref="topic8")
+    stage.overridden(first, second)
+    one = merged(stage, "main", first, "Merge pull request #7 from octo/topic7")
+    assert asked(stage, one).code == 0
+    both = merged(stage, one, second, "Merge pull request #8 from octo/topic8")
+    ran = asked(stage, both)
+    assert (ran.code, stage.checks(both)) == (1, ["failure"]), ran.log
+    assert "it changes what the gate itself rests on (.github/workflows/ci.yml)" in ran.summary
+
+
 def test_a_member_that_is_not_approved_closes_the_group(stage: Stage) -> None:
     first, _ = queued(stage)
     stage.world.commit("One more", other__py=ONE.replace("1", "7"))

@@ -71,6 +71,39 @@ def test_a_control_path_needs_a_human_on_top_of_the_approval(world: World) -> No
     assert world.cto("gate").code == 0
 
 
+def test_a_file_that_became_a_control_path_meanwhile_is_one_under_its_old_name(world: World) -> None:
+    """A merge follows what main has renamed: the change of one file lands in the other."""
+    text = "".join(f"echo {number}\n" for number in range(20))
+    world.commit("A script", ci__yml=text)
+    world.branch("topic")
+    world.commit("Do something else", ci__yml=text.replace("echo 7", "echo seven"))
+    assert world.reviewed().code == 0
+    assert world.cto("gate").code == 0
+    world.git("switch", "--quiet", "main")
+    world.write(".github/workflows/ci.yml", "")
+    world.git("mv", "--force", "ci.yml", ".github/workflows/ci.yml")
+    world.commit("Have it run")
+    said = world.cto("gate", "topic")
+    assert said.code == 1
+    assert "It changes what the gate itself rests on (.github/workflows/ci.yml)" in said.out
+    assert world.cto("override", "topic", "--reason", "I have read it").code == 0
+    assert world.cto("gate", "topic").code == 0
+    world.git("merge", "--quiet", "--no-ff", "-m", "Merge topic", "topic")
+    assert world.git("diff", "--name-only", "HEAD~1") == ".github/workflows/ci.yml"
+
+
+def test_a_file_that_was_renamed_to_any_other_path_needs_nobody_on_top(world: World) -> None:
+    text = "".join(f"echo {number}\n" for number in range(20))
+    world.commit("A script", ci__yml=text)
+    world.branch("topic")
+    world.commit("Do something else", ci__yml=text.replace("echo 7", "echo seven"))
+    assert world.reviewed().code == 0
+    world.git("switch", "--quiet", "main")
+    world.git("mv", "ci.yml", "script.yml")
+    world.commit("Another name")
+    assert world.cto("gate", "topic").code == 0
+
+
 def test_an_override_of_a_run_is_part_of_its_series(world: World) -> None:
     run = world.planned()
     do(world, "t1", "app.py", TWO)

@@ -368,6 +368,12 @@ def test_a_control_path_needs_a_human_as_well(path: str) -> None:
     assert decision(APPROVED, override, change=change).allowed
 
 
+def test_a_control_path_that_only_merging_changes_needs_a_human_as_well() -> None:
+    elsewhere = (".github/workflows/ci.yml",)
+    assert "rests on (.github/workflows/ci.yml): a human" in closed(APPROVED, renamed=elsewhere)
+    assert decision(APPROVED, record(an_override(time=at(1)), "o"), renamed=elsewhere).allowed
+
+
 def test_a_control_path_that_is_not_utf8_needs_a_human_as_well() -> None:
     assert "rests on" in closed(APPROVED, change=a_change(a_file(b".github/workflows/\xff.yml")))
 

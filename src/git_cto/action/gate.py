@@ -11,7 +11,7 @@ from git_cto.action.outcome import Outcome, decided
 from git_cto.errors import ExitCode
 from git_cto.model import OverrideRecord
 from git_cto.repo.authors import authorship
-from git_cto.work.gating import commits_since, decide_on
+from git_cto.work.gating import commits_since, decide_on, renamed_control_paths
 
 if TYPE_CHECKING:
     from git_cto.action.scene import Scene
@@ -24,7 +24,8 @@ _NOREPLY = "@users.noreply."  # in an address of the forge's own, which says who
 def ask_gate(scene: Scene) -> Outcome:
     """What the gate says of the pull request right now."""
     found = scene.found
-    touched = any(found.policy.gate.controls(file.text) for file in found.change.files)
+    renamed = renamed_control_paths(scene.workspace, found, found.target.commit)
+    touched = bool(renamed) or any(found.policy.gate.controls(file.text) for file in found.change.files)
     decision = decide_on(scene.workspace, _without_our_word(found) if touched else found)
     agreed = None
     if touched and not decision.allowed:
@@ -34,7 +35,7 @@ def ask_gate(scene: Scene) -> Outcome:
             decision, agreed = decide_on(scene.workspace, found, agreed=people), None
     outcome = decided(found, decision, agreed)
     since = commits_since(scene.workspace, found, outcome.verdict)
-    return replace(outcome, commits_since=since, notes=(*scene.notes, *outcome.notes))
+    return replace(outcome, commits_since=since, renamed=renamed, notes=(*scene.notes, *outcome.notes))
 
 
 def _without_our_word(found: Survey) -> Survey:

@@ -15,6 +15,7 @@ from git_cto.action.gate import gate
 from git_cto.action.scene import TRUSTED_FILES, Scene, fetch_branch, looked_up, repository, target_at, workspace_of
 from git_cto.errors import CtoError, GitError, ToolError
 from git_cto.repo.change import blobs_needed, identify
+from git_cto.work.gating import renamed_control_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from git_cto.forge.values import QueueEntry
     from git_cto.model import Target
     from git_cto.repo.mirror import Mirror
+    from git_cto.work.surveying import Survey
     from git_cto.work.workspace import Workspace
 
 MOST = 100  # commits of a group; GitHub itself stops at 100 pull requests
@@ -119,12 +121,22 @@ def _doubts(means: Means, mirror: Mirror, workspace: Workspace, target: Target, 
         outcome = gate(scene)
         if not outcome.allowed:
             return list(outcome.reasons) or ["the gate is closed."]
-        if _merged(mirror, workspace, step.before, head) != _tree(workspace, step.after):
-            return ["what the group has of it is not what merging it gives."]
+        return _strange(mirror, workspace, found, step)
     except ToolError:
         raise  # it cannot be said; that is not the same as no
     except CtoError as error:
         return [error.message]
+
+
+def _strange(mirror: Mirror, workspace: Workspace, found: Survey, step: Step) -> list[str]:
+    """What a step does beside merging the pull request that was looked at, or by merging it where it does."""
+    if _merged(mirror, workspace, step.before, found.head.commit) != _tree(workspace, step.after):
+        return ["what the group has of it is not what merging it gives."]
+    there, known = (renamed_control_paths(workspace, found, onto) for onto in (step.before, found.target.commit))
+    moved = sorted({*there} - {*known})
+    if moved:
+        some = ", ".join(moved[:3])
+        return [f"merged there, it changes what the gate itself rests on ({some}): queue it once the others landed."]
     return []
 
 

@@ -48,6 +48,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     kept: str = ""
     notes: tuple[str, ...] = ()
     commits_since: int | None = None
+    renamed: tuple[str, ...] = ()  # control paths that only merging changes
 
     @property
     def allowed(self) -> bool:
@@ -148,7 +149,7 @@ def pull_state(means: Means, pull: Pull, outcome: Outcome, inline: tuple[str, ..
         plan=plan.plan if isinstance(plan, PlanRecord) else None,
         asked=means.inputs.escalate_to,
         commits_since=outcome.commits_since,
-        control_paths=tuple(touched),
+        control_paths=(*touched, *outcome.renamed),
         inline=inline,
         kept=outcome.kept,
         notes=outcome.notes,

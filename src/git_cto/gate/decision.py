@@ -50,6 +50,7 @@ class Facts(Struct, frozen=True):
     authors: frozenset[str] = frozenset()  # e-mail addresses in its commits, in lower case
     executors: tuple[str, ...] = ()  # programs that its result commits name
     co_authors: tuple[str, ...] = ()  # `Name <address>`
+    renamed: tuple[str, ...] = ()  # control paths that merging changes under names that the change does not know
     agreed: tuple[str, ...] = ()  # people who may, and who approved exactly this head elsewhere: none of its authors
 
 
@@ -195,7 +196,7 @@ def _without_another(
     """
     if facts.agreed:
         return ""
-    touched = [file.name for file in change.files if policy.gate.controls(file.text)]
+    touched = [*(file.name for file in change.files if policy.gate.controls(file.text)), *facts.renamed]
     overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
     if not touched or (overrides and (policy.gate.trust != "signed" or by_another(overrides, approval))):
         return ""

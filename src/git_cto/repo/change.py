@@ -17,6 +17,7 @@ from git_cto.repo.git import git_error
 from git_cto.repo.objects import missing_object
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
 
     from git_cto.repo.git import Git
@@ -159,10 +160,27 @@ def conflicts(lens: Lens, target: str, head: str) -> tuple[str, ...]:
 
     Merging writes objects; they go into the lens, which is thrown away.
     """
-    done = lens.merge_tree(target, head)
-    if done.returncode == 0:
+    done = _merged(lens, target, head)
+    return () if done.returncode == 0 else conflict_paths(done.stdout)
+
+
+def landing(lens: Lens, target: str, head: str) -> tuple[FileChange, ...]:
+    """What merging `head` into `target` changes there; nothing where it does not merge.
+
+    Mostly that is the very change. But a merge follows what was renamed meanwhile, and what the change does to one
+    file it then does to another.
+    """
+    done = _merged(lens, target, head)
+    if done.returncode != 0:
         return ()
-    if done.returncode != 1:
+    tree = done.stdout.split(b"\0", 1)[0].decode("ascii")
+    return tuple(read_listing(lens.run("diff-tree", *RAW_OPTIONS, "--end-of-options", target, tree)))
+
+
+def _merged(lens: Lens, target: str, head: str) -> subprocess.CompletedProcess[bytes]:
+    """How git merged them: with 0 where they merge, with 1 where they conflict. Raises `GitError` for anything else."""
+    done = lens.merge_tree(target, head)
+    if done.returncode not in {0, 1}:
         if b"unable to read" in done.stderr or b"could not read" in done.stderr.lower():
             raise GitError(
                 "What has to be merged is not all in this clone.",
@@ -170,7 +188,7 @@ def conflicts(lens: Lens, target: str, head: str) -> tuple[str, ...]:
                 code="missing_object",
             )
         raise git_error(("merge-tree",), done.returncode, done.stderr)
-    return conflict_paths(done.stdout)
+    return done
 
 
 def conflict_paths(said: bytes) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from git_cto.errors import typed
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.gate.rounds import Standing, standing
 from git_cto.model import PlanRecord, VerdictRecord
-from git_cto.repo.change import conflicts
+from git_cto.repo.change import conflicts, landing
 from git_cto.repo.git import changed_paths_meanwhile
 from git_cto.repo.runs import results, runs
 from git_cto.work.surveying import Survey, survey
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from git_cto.repo.authors import Authorship
     from git_cto.repo.resolve import Head
     from git_cto.work.workspace import Workspace
+
+
+_ABOUT_HEAD = re.compile(r"\bgit cto (?:review|sign|override|continue)\b")  # unless they are told otherwise
 
 
 class Gated(Struct, frozen=True):
@@ -35,10 +39,29 @@ def gate(workspace: Workspace, *, rev: str | None, base: str | None) -> Gated:
     """Whether the change of `rev` (default: HEAD) may be merged into its target."""
     if rev is not None:
         found = survey(workspace, head=rev, base=base, run=None)
-        return Gated(found, decide_on(workspace, found), 0)
+        return Gated(found, _typed_here(workspace, found, decide_on(workspace, found)), 0)
     with changed_paths_meanwhile(workspace.git) as uncommitted:
         found = survey(workspace, head=None, base=base, run=None)
-        return Gated(found, decide_on(workspace, found), len(uncommitted()))
+        return Gated(found, _typed_here(workspace, found, decide_on(workspace, found)), len(uncommitted()))
+
+
+def _typed_here(workspace: Workspace, found: Survey, decision: Decision) -> Decision:
+    """The same decision, whose next step is about this change also where something else is checked out.
+
+    Otherwise what it says would be reviewed, or overridden, is what happens to be there, or for another target.
+    """
+    step = decision.next_step
+    if decision.allowed or not _ABOUT_HEAD.search(step):
+        return decision
+    if found.base:
+        named = f" --base {typed(found.base)}"
+        step = _ABOUT_HEAD.sub(lambda command: command[0] + named, step)
+    here = workspace.objects.info("HEAD^{commit}")
+    if here is None or here.oid != found.head.commit:
+        detach = "" if found.head.ref else "--detach "
+        then = " &&" if step.startswith("git ") else ", then"
+        step = f"git switch {detach}{typed(found.head.name)}{then} {step}"
+    return replace(decision, next_step=step)
 
 
 def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ()) -> Decision:
@@ -73,12 +96,27 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
         agreed=agreed,
     )
     decision = decide(found.change, facts, found.records, _standing(found), found.policy)
+    if decision.allowed and not agreed and (renamed := renamed_control_paths(workspace, found, found.target.commit)):
+        facts = replace(facts, renamed=renamed)
+        decision = decide(found.change, facts, found.records, _standing(found), found.policy)
     if not decision.allowed:
         return decision
     undone = _undone_since(workspace, found, decision)
     if undone:
         return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
     return replace(decision, next_step=_merging(found))
+
+
+def renamed_control_paths(workspace: Workspace, found: Survey, onto: str) -> tuple[str, ...]:
+    """The control paths that merging a change into commit `onto` changes, and the change itself does not.
+
+    Whoever begins at an old commit can change a file under a name that it had before it became a control path.
+    """
+    if found.change.base == onto:
+        return ()
+    own = {file.path for file in found.change.files}
+    landed = landing(workspace.lens, onto, found.head.commit)
+    return tuple(one.name for one in landed if one.path not in own and found.policy.gate.controls(one.text))
 
 
 def landed_step(workspace: Workspace, head: Head, target: Target) -> str:
