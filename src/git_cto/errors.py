@@ -80,15 +80,12 @@ class ToolError(CtoError):
 
 
 class GitError(ToolError):
-    """git failed. `argv` may be shown; the environment never is."""
+    """git failed. `stderr` is what it said."""
 
     code = "git_failed"
 
-    def __init__(
-        self, message: str, hint: str = "", *, argv: tuple[str, ...] = (), stderr: str = "", code: str = ""
-    ) -> None:
+    def __init__(self, message: str, hint: str = "", *, stderr: str = "", code: str = "") -> None:
         super().__init__(message, hint, code=code)
-        self.argv = argv
         self.stderr = stderr
 
 

@@ -132,7 +132,6 @@ def world(tmp_path: Path, codex_bin: Path) -> World:
 def sealed(prompt: str = "Judge this.", *, model: str = "gpt-5.4") -> Question:
     """A review's question."""
     return Question(
-        phase="review",
         instructions="You are the reviewer.",
         prompt=prompt,
         schema=STRICT_SCHEMA,
@@ -144,7 +143,6 @@ def sealed(prompt: str = "Judge this.", *, model: str = "gpt-5.4") -> Question:
 def reading(directory: Path, *, model: str = "gpt-5.4") -> Question:
     """A plan's question."""
     return Question(
-        phase="plan",
         instructions="You are the planner.",
         prompt="Plan this.",
         schema=STRICT_SCHEMA,

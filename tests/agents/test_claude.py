@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -230,7 +231,6 @@ def test_it_works_in_the_worktree_and_says_what_it_took(seen: tuple[Desk, Done])
     assert (done.result.executor, done.result.model, done.result.version[:2]) == ("claude", "claude-opus-4-6", "2.")
     assert (done.result.usage.input, done.result.usage.output) == (3 * 900 + 950, 3 * 60 + 61)
     assert done.result.cost > 0
-    assert done.result.seconds > 0
 
 
 def test_the_whole_of_a_large_prompt_arrives(seen: tuple[Desk, Done]) -> None:
@@ -445,9 +445,10 @@ RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "
 
 def test_one_that_hangs_after_its_result_is_done(desk: Desk) -> None:
     desk.stand_in(f"import time\nprint('''{json.dumps(RESULT)}''', flush=True)\ntime.sleep(602)")
+    began = time.monotonic()
     done = desk.do([])
     assert (done.result.summary, done.result.problem, done.result.cost) == ("Done.", "", 0.5)
-    assert done.result.seconds < 10
+    assert time.monotonic() - began < 10
 
 
 def test_events_of_later_versions_do_no_harm(desk: Desk) -> None:

@@ -140,7 +140,8 @@ def test_a_limit_ends_the_whole_group(tmp_path: Path, mark: str, kind: str) -> N
     idle, total = (0.5, 20.0) if kind == "idle" else (20.0, 0.5)
     with pytest.raises(ProgramTimeoutError) as caught:
         start(STUBBORN, tmp_path, mark, "stay", idle=idle, total=total)
-    assert (caught.value.kind, caught.value.seconds) == (kind, 0.5)
+    assert caught.value.kind == kind
+    assert "after 0.5 s" in caught.value.message
     assert processes_with(mark) == []
 
 
@@ -152,9 +153,10 @@ def test_a_line_now_and_then_is_no_silence(tmp_path: Path) -> None:
 def test_the_child_of_a_wrapper_that_has_gone_is_ended_too(tmp_path: Path, mark: str) -> None:
     """Case 77: it would hold our pipes open for ten minutes."""
     out: list[bytes] = []
+    began = time.monotonic()
     done = start(STUBBORN, tmp_path, mark, "leave", on_line=out.append)
     assert (done.code, out, processes_with(mark)) == (0, [b"inner"], [])
-    assert done.seconds < 10
+    assert time.monotonic() - began < 10
 
 
 def test_a_wrapper_that_was_killed_leaves_nothing(tmp_path: Path, mark: str) -> None:

@@ -22,16 +22,16 @@ def test_numbers_follow_each_other_by_kind(repo: Repo) -> None:
         "review-001",
     ]
     (repo.path / ".codex-cto" / "run-1" / "plan-041.prompt.md").write_text("somebody's")
-    assert Artifacts(repo.git, "run-1").reserve("plan").number == 42
-    assert Artifacts(repo.git, "run-2").reserve("plan").number == 1
+    assert Artifacts(repo.git, "run-1").reserve("plan").name == "plan-042"
+    assert Artifacts(repo.git, "run-2").reserve("plan").name == "plan-001"
 
 
 def test_a_slot_has_the_files_of_one_call(repo: Repo) -> None:
     slot = Artifacts(repo.git, "run-1").reserve("plan")
     folder = repo.path / ".codex-cto" / "run-1"
     assert slot.write("json", b"{}") == slot.answer == str(folder / "plan-001.json")
-    assert slot.write("prompt.md", b"do it") == slot.prompt == str(folder / "plan-001.prompt.md")
-    with slot.stream() as events:
+    assert slot.write("prompt.md", b"do it") == slot.path("prompt.md") == str(folder / "plan-001.prompt.md")
+    with slot.stream("events.jsonl") as events:
         events.write(b"{}\n")
         assert (folder / "plan-001.events.jsonl").read_bytes() == b"{}\n"
     slot.write("json", b"[]")
@@ -123,9 +123,9 @@ def test_a_linked_file_is_replaced_not_followed(repo: Repo, tmp_path: Path) -> N
         Path(slot.path(suffix)).symlink_to(victim)
     slot.write("json", b"{}")
     with pytest.raises(ArtifactsError):
-        slot.stream()
+        slot.stream("events.jsonl")
     Path(artifacts.path, ".plan-002").symlink_to(victim)
-    assert artifacts.reserve("plan").number == 3
+    assert artifacts.reserve("plan").name == "plan-003"
     assert victim.read_text() == "mine"
 
 

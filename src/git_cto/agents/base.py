@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from git_cto.errors import InconclusiveError
-
-Phase = Literal["plan", "review"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +24,6 @@ class Question:
     Otherwise the engine may read `directory` (and nothing may be written).
     """
 
-    phase: Phase
     instructions: str
     prompt: str
     schema: Mapping[str, object]

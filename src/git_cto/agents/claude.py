@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,7 +108,6 @@ class Claude:
 
     def work(self, job: Job, folder: Path, limits: Limits, on_activity: OnActivity, stop: threading.Event) -> Work:
         """Does the job in its worktree (see `Executor`)."""
-        began = time.monotonic()
         guidance = None
         if job.guidance:
             guidance = folder / "guidance.md"
@@ -131,7 +129,6 @@ class Claude:
             model=session.model,
             usage=session.usage,
             cost=session.cost,
-            seconds=time.monotonic() - began,
         )
 
 

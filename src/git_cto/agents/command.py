@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +70,6 @@ class Command:
 
     def work(self, job: Job, folder: Path, limits: Limits, on_activity: OnActivity, stop: threading.Event) -> Work:
         """Does the job in its worktree (see `Executor`)."""
-        began = time.monotonic()
         said: deque[str] = deque(maxlen=_KEPT_LINES)
         problem = ""
         with Printed(folder / "events.jsonl") as events:
@@ -101,7 +99,6 @@ class Command:
             version="",
             summary="\n".join(said).strip() or "(it said nothing)",
             problem=problem,
-            seconds=time.monotonic() - began,
         )
 
     def _problem(self, done: process.Finished) -> str:

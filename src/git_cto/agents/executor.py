@@ -44,7 +44,6 @@ class Work:
     model: str = ""
     usage: Usage = field(default_factory=Usage)
     cost: float = 0.0  # US dollars, as the executor reports them
-    seconds: float = 0.0
 
     @property
     def name(self) -> str:

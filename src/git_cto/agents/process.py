@@ -51,7 +51,6 @@ class ProgramTimeoutError(ToolError):
         what = "said nothing" if kind == "idle" else "was still running"
         super().__init__(f"{name} {what} after {seconds:g} s and was ended.")
         self.kind = kind
-        self.seconds = seconds
 
 
 class StoppedError(ToolError):
@@ -69,7 +68,6 @@ class Finished:
 
     code: int
     stderr: str
-    seconds: float
 
 
 def find_program(name: str, environ: Mapping[str, str]) -> str:
@@ -139,7 +137,7 @@ def run(  # noqa: PLR0913 -- all but the first are keywords
                 _end_group(child, grace)
             finally:
                 strays.end_all(marks[strays.CALL], grace, strays.CALL)
-    return Finished(code=child.returncode, stderr="\n".join(tail), seconds=time.monotonic() - began)
+    return Finished(code=child.returncode, stderr="\n".join(tail))
 
 
 @dataclass

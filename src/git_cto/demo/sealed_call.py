@@ -27,9 +27,7 @@ def sealed_request(environ: Mapping[str, str], model: str) -> Mapping[str, objec
         # No proxy among them: the server is on this machine.
         kept = {name: environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in environ}
         own = {"HOME": folder, "CODEX_HOME": str(home), KEY_VARIABLE: "scripted"}
-        question = Question(
-            phase="review", instructions="Answer.", prompt="{}", schema=_SCHEMA, model=model, effort="high"
-        )
+        question = Question(instructions="Answer.", prompt="{}", schema=_SCHEMA, model=model, effort="high")
         with ModelServer([message("{}")]) as server:
             (home / "config.toml").write_text(server.codex_config(), encoding="utf-8")
             Codex({**kept, **own}).ask(question, call, _LIMITS, lambda _: None)

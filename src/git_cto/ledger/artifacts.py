@@ -72,8 +72,9 @@ class Artifacts:
                 number += 1
                 # An empty file of its own takes the number, so that what has a name is always whole.
                 with contextlib.suppress(FileExistsError):
-                    os.close(_create(f".{kind}-{number:03}", folder))
-                    return Slot(self, kind, number)
+                    name = f"{kind}-{number:03}"
+                    os.close(_create(f".{name}", folder))
+                    return Slot(self, name)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[int]:
@@ -99,10 +100,9 @@ class Artifacts:
 class Slot:
     """The artifacts of one call: `plan-001.json`, `plan-001.prompt.md`, `plan-001.events.jsonl`, ..."""
 
-    def __init__(self, artifacts: Artifacts, kind: str, number: int) -> None:
+    def __init__(self, artifacts: Artifacts, name: str) -> None:
         self._artifacts = artifacts
-        self.number = number
-        self.name = f"{kind}-{number:03}"
+        self.name = name
 
     def path(self, suffix: str = "json") -> str:
         """The absolute path of one of them, whether or not it is there yet."""
@@ -113,23 +113,13 @@ class Slot:
         """The path of the answer."""
         return self.path("json")
 
-    @property
-    def prompt(self) -> str:
-        """The path of the prompt."""
-        return self.path("prompt.md")
-
-    @property
-    def events(self) -> str:
-        """The path of the event stream."""
-        return self.path("events.jsonl")
-
     def write(self, suffix: str, content: bytes) -> str:
         """Writes a whole file, or none at all, and returns its path."""
         with self._artifacts.folder() as folder:
             _put(f"{self.name}.{suffix}", content, folder)
         return self.path(suffix)
 
-    def stream(self, suffix: str = "events.jsonl") -> BinaryIO:
+    def stream(self, suffix: str) -> BinaryIO:
         """A new file, open and unbuffered, for what arrives bit by bit. The caller closes it."""
         with self._artifacts.folder() as folder:
             return open(_create(f"{self.name}.{suffix}", folder), "wb", buffering=0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.errors import GitError
-from git_cto.repo.objects import CHUNK, missing_object, tree_entries
+from git_cto.repo.objects import missing_object, tree_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # What a commit does to paths of the notes tree: the id of a blob that is there already, or new content.
 Edits = dict[str, str | bytes]
 
+_CHUNK = 1 << 16  # bytes of a listing at a time
 _HEX = frozenset("0123456789abcdef")
 # Entries beside the notes that we take over from others. Newer git refuses to write names like `.git` or `..`.
 # Patterns are compiled when they are used: that takes longer than all else that this module does at start-up.
@@ -258,7 +259,7 @@ def listing(git: Git, commit: str) -> Iterator[tuple[str, str]]:
     with process:
         process.stdin.close()
         rest = b""
-        while chunk := process.stdout.read(CHUNK):
+        while chunk := process.stdout.read(_CHUNK):
             *entries, rest = (rest + chunk).split(b"\0")
             for entry in entries:
                 meta, _, path = entry.decode("utf-8", "replace").partition("\t")
@@ -266,7 +267,7 @@ def listing(git: Git, commit: str) -> Iterator[tuple[str, str]]:
                 if object_id and not meta.startswith("16"):
                     yield object_id, meta.rpartition(" ")[2]
     if process.returncode:
-        raise GitError(f"The notes at {commit[:12]} cannot be read.", "git fsck", argv=("ls-tree",))
+        raise GitError(f"The notes at {commit[:12]} cannot be read.", "git fsck")
 
 
 def distinct_lines(git: Git, commit: str) -> Iterator[bytes]:

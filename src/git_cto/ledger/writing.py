@@ -201,5 +201,5 @@ def _failure(git: Git, verb: str, done: subprocess.CompletedProcess[bytes]) -> G
     for words, hint, code in _CAUSES:
         if any(word in error.stderr for word in words):
             next_step = hint.format(git.place.common_dir)
-            return GitError(message, next_step, argv=(verb,), stderr=error.stderr, code=code)
-    return GitError(message, error.hint, argv=(verb,), stderr=error.stderr)
+            return GitError(message, next_step, stderr=error.stderr, code=code)
+    return GitError(message, error.hint, stderr=error.stderr)

@@ -198,7 +198,6 @@ def git_error(argv: Sequence[str], returncode: int, stderr: bytes) -> GitError:
     return GitError(
         f"git {verb} failed ({returncode}): {_last_line(said)}",
         filter_hint(said) or "git fsck, if the repository may be damaged; else try again",
-        argv=tuple(argv),
         stderr=said,
     )
 
@@ -355,12 +354,6 @@ class Git:
         """What `configs` says, found out while the block runs; to be asked for once."""
         with self.meanwhile("config", "--null", "--get-regexp", "^" + prefix.replace(".", r"\.")) as done:
             yield lambda: _values(done().stdout)
-
-    def version(self) -> tuple[int, ...]:
-        """git's version, e.g. (2, 39, 5)."""
-        words = self.run("--version").decode().split()
-        numbers = words[2].split(".") if len(words) > 2 else []
-        return tuple(int(number) for number in numbers[:3] if number.isdigit())
 
 
 def _values(listing: bytes) -> dict[str, str]:

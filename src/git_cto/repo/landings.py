@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16  # bytes
 _LONGEST_TIME = 18  # digits
-_FIELDS = ("%H", "%T", "%P", "%ct", "%ae", "%s")
+_FIELDS = ("%H", "%T", "%P", "%ct", "%s")
 _LOG = (
     "log",
     "--first-parent",
@@ -47,7 +47,6 @@ class Landing(Struct, frozen=True):
     tree: str
     parents: tuple[str, ...]
     time: int
-    author: str  # e-mail
     subject: str
     files: tuple[FileChange, ...]
 
@@ -103,9 +102,9 @@ def _parsed(tokens: Iterator[bytes]) -> Iterator[Landing]:
 
 
 def _landing(fields: Sequence[bytes], files: tuple[FileChange, ...]) -> Landing:
-    commit, tree, parents, time, author, subject = (field.decode("utf-8", "replace") for field in fields)
+    commit, tree, parents, time, subject = (field.decode("utf-8", "replace") for field in fields)
     when = int(time or 0) if len(time) <= _LONGEST_TIME else 0  # git takes any number of digits for a date
-    return Landing(commit, tree, tuple(parents.split()), when, author, subject, files)
+    return Landing(commit, tree, tuple(parents.split()), when, subject, files)
 
 
 class Row:

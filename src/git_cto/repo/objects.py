@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from git_cto.repo.git import Git
 
-CHUNK = 1 << 16  # bytes of a large object at a time
 _PIPE = 4096  # bytes that every pipe holds
 
 
@@ -155,20 +154,6 @@ class Objects:
                 return None
             mode, oid = entries[name.encode()]
         return mode.decode(), oid
-
-    def stream(self, name: str) -> Iterator[bytes]:
-        """The content of an object that must exist, in chunks; read it to the end."""
-        info = self._ask("contents", name)
-        if info is None:
-            raise missing_object(name)
-        left = info.size
-        while left:
-            chunk = self._out.read(min(left, CHUNK))
-            if not chunk:
-                raise GitError("git cat-file ended early.", "git fsck")
-            left -= len(chunk)
-            yield chunk
-        self._out.read(1)
 
 
 def tree_entries(tree: bytes, width: int) -> Iterator[tuple[bytes, tuple[bytes, str]]]:

@@ -205,11 +205,6 @@ class Repository:
         said = self._git.polite("rev-parse", "--path-format=absolute", "--git-path", "index").stdout
         return said.decode("utf-8", "surrogateescape").removesuffix("\n")
 
-    def reset(self, commit: str) -> None:
-        """Makes this worktree exactly `commit` again, whatever is in it. For worktrees that are not the user's own."""
-        self._run("switch", "--quiet", "--detach", "--discard-changes", commit)
-        self._run("clean", "--quiet", "-ffd")
-
     def commit(self, message: str, trailers: dict[str, str]) -> str:
         """Commits what is staged, empty if nothing is, with `git commit`. Returns the new commit's id.
 

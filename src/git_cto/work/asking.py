@@ -33,7 +33,6 @@ class Asked(Generic[T]):
     value: T
     text: str
     answer: Answer
-    tries: int
     input_tokens: int
     cached_tokens: int
     output_tokens: int
@@ -75,7 +74,6 @@ def ask(asker: Asker, question: Question, read: Callable[[str], T], keep: Slot |
             value=value,
             text=answer.text,
             answer=answer,
-            tries=attempt,
             input_tokens=sum(one.usage.input for one in answers),
             cached_tokens=sum(one.usage.cached for one in answers),
             output_tokens=sum(one.usage.output for one in answers),

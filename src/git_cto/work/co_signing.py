@@ -37,7 +37,6 @@ _ANY_TIME = "20000101000000"
 class CoSigned(Struct, frozen=True, kw_only=True):
     """The records that carry our signature now, those that had it before, by which key, and what to know about it."""
 
-    survey: Survey
     added: tuple[Record, ...]
     before: tuple[Record, ...]
     key: str
@@ -64,7 +63,6 @@ def co_sign(workspace: Workspace, rev: str | None, *, base: str | None, override
             workspace.ledger.put(new, series=record.body.series, change=found.change.raw if about_change else None)
             added.append(replace(record, signatures=(*record.signatures, made.signature)))
     return CoSigned(
-        survey=found,
         added=workspace.trusting(added, found.target),
         before=tuple(record for record in records if record.id in before),
         key=fingerprint(public_key),

@@ -137,7 +137,6 @@ def worded(gathered: Gathered, fence: Fence, *, model: str, effort: str) -> Revi
             code="too_large",
         )
     question = Question(
-        phase="review",
         instructions=instructions("reviewer"),
         prompt=prompt,
         schema=review_schema(),

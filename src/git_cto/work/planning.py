@@ -92,7 +92,6 @@ def prepare(
     guidelines = {path: text for path in GUIDELINES if (text := workspace.text_at(target.commit, path))}
     said = workspace.settings
     question = Question(
-        phase="plan",
         instructions=instructions("planner"),
         prompt=plan_prompt(objective, target=target, guidelines=guidelines),
         schema=plan_schema(),

@@ -153,7 +153,6 @@ class Progress:
         if self.state is None:
             return
         document = {
-            "pid": os.getpid(),
             "by_hand": self.by_hand,
             "round": self.round,
             "tokens": self.tokens,
@@ -168,13 +167,12 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class AtWork:
-    """What a loop in another terminal is doing: its process, what it took so far, and what is being done.
+    """What a loop in another terminal is doing: what it took so far, and what is being done.
 
     `active` are the tasks that are under way, `doing` says what is done for a task ("" stands for the whole run).
     `by_hand` is whether it waits for a person to do the tasks, or nobody can tell whether it does.
     """
 
-    pid: int
     by_hand: bool
     tokens: int
     cost: float
@@ -187,7 +185,7 @@ def at_work(git: Git, run: str) -> AtWork | None:
     if not busy(git, run):
         return None
     found = _read_state(home(git, run) / STATE)
-    return found or AtWork(pid=0, by_hand=True, tokens=0, cost=0.0, active=frozenset(), doing={})
+    return found or AtWork(by_hand=True, tokens=0, cost=0.0, active=frozenset(), doing={})
 
 
 _UNDER_WAY = frozenset({"started", "doing"})
@@ -201,7 +199,6 @@ def _read_state(path: Path) -> AtWork | None:
         said = json.loads(path.read_text(encoding="utf-8"))
         now = {str(task): (str(one["kind"]), str(one["text"])) for task, one in said["now"].items()}
         return AtWork(
-            pid=int(said["pid"]),
             by_hand=bool(said["by_hand"]),
             tokens=int(said["tokens"]),
             cost=float(said["cost"]),

@@ -32,7 +32,6 @@ class Push:
 class Asked:
     """A push to the target branch, and what the gate says of it."""
 
-    push: Push
     target: Target
     decision: Decision
 
@@ -65,21 +64,20 @@ def _asked(workspace: Workspace, remote: str, push: Push) -> Asked:
     target = Target(ref=push.destination, commit=push.there, found_at=push.destination)
     if workspace.git.commit_of(push.there) is None:
         return _closed(
-            push, target, f"{remote} has {push.there[:12]} there, which is not here.", f"git fetch {typed(remote)}"
+            target, f"{remote} has {push.there[:12]} there, which is not here.", f"git fetch {typed(remote)}"
         )
     if not workspace.git.is_ancestor(push.there, push.commit):
         return _closed(
-            push,
             target,
             f"It would take commits off {target.name}, and the gate is there for what is added.",
             "git pull --rebase; or, if you mean it, git push --no-verify, which asks nobody",
         )
     found = survey(workspace, head=_head(workspace, push), base=None, run=None, target=target)
-    return Asked(push, target, decide_on(workspace, found))
+    return Asked(target, decide_on(workspace, found))
 
 
-def _closed(push: Push, target: Target, reason: str, next_step: str) -> Asked:
-    return Asked(push, target, Decision(False, (reason,), next_step))
+def _closed(target: Target, reason: str, next_step: str) -> Asked:
+    return Asked(target, Decision(False, (reason,), next_step))
 
 
 def _head(workspace: Workspace, push: Push) -> Head:

@@ -84,11 +84,6 @@ class Run:
         views = [dataclasses.replace(view, state="active") if view.task.id in tasks else view for view in self.tasks]
         return dataclasses.replace(self, tasks=tuple(views))
 
-    @property
-    def results(self) -> tuple[TaskResult, ...]:
-        """The results so far, in the plan's order."""
-        return tuple(view.result for view in self.tasks if view.result)
-
 
 def choose_run(workspace: Workspace, name: str | None, command: str) -> str:
     """The run that is meant: `name`, else the one of the branch that is checked out, else the only one that is open.
