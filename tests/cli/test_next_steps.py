@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
-from tests.world import World, review_reply
+from tests.world import World, finding, review_reply
 
 
 def test_after_a_human_let_an_abort_go_on_the_same_change_is_asked_about_again(world: World) -> None:
@@ -49,6 +50,36 @@ def test_while_a_human_is_asked_neither_gate_nor_tasks_say_to_review_first(world
     assert world.cto("tasks", "--json").json["next"] == f"git cto continue {run} --reason TEXT"
     assert world.cto("continue", "--reason", "We try another way").code == 0
     assert world.cto("gate", "--json").json["next"].endswith("git cto review")
+
+
+def test_what_is_next_for_another_branch_is_not_done_to_the_one_that_is_checked_out(world: World) -> None:
+    world.branch("topic")
+    head = world.commit("Say 2", app__py="def version():\n    return 2\n")
+    world.git("branch", "stem", "main")
+    assert world.cto("gate", "topic", "--json").json["next"] == "git cto review"
+    assert world.cto("gate", "--base", "stem", "--json").json["next"] == "git cto review --base stem"
+    world.git("switch", "--quiet", "main")
+    assert world.cto("gate", "topic", "--json").json["next"] == "git switch topic && git cto review"
+    said = world.cto("gate", head, "--base", "stem", "--json").json["next"]
+    assert said == f"git switch --detach {head[:12]} && git cto review --base stem"
+    world.git("switch", "--quiet", "topic")
+    assert world.reviewed(findings=[finding()], verdict="revise").code == 1
+    world.git("switch", "--quiet", "main")
+    assert world.cto("gate", "topic", "--json").json["next"] == "git switch topic, then fix it, then git cto review"
+    assert world.cto("verify", "topic", "--json").json["next"].startswith("git switch topic")
+
+
+def test_where_the_gate_is_open_the_next_step_is_the_merge_from_anywhere(world: World) -> None:
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    assert world.reviewed().code == 0
+    world.git("switch", "--quiet", "main")
+    assert world.cto("gate", "topic", "--json").json["next"].startswith("git switch main && git merge --no-ff topic")
+    world.git("switch", "--quiet", "--detach", "topic")
+    land = world.cto("gate", "--json").json["next"].partition(", or")[0]
+    assert land == f"git switch main && git merge --no-ff {world.head[:12]}"
+    assert subprocess.run(land, shell=True, cwd=world.path, capture_output=True, check=False).returncode == 0
+    assert world.git("rev-list", "--count", "main..topic") == "0"
 
 
 def test_once_trunk_is_approved_the_tasks_lead_to_the_gate(world: World) -> None:

@@ -139,7 +139,7 @@ def _steps(run: Run, options: Options, outcome: Outcome, taken: Sequence[Taken])
 def _landing(run: Run, trunk: str, target: str, outcome: Outcome) -> list[tuple[str, str]]:
     """From an approved trunk to the target."""
     if outcome.gate and not outcome.gate.allowed:
-        return [(f"git switch {trunk}", "the branch that it is about"), (outcome.gate.next_step, "")]
+        return [(outcome.gate.next_step, "")]
     if not outcome.remote:
         land = (f"git switch {target} && git merge --no-ff {trunk}", "merge it")
     else:

@@ -165,7 +165,7 @@ def _undone_since(workspace: Workspace, found: Survey, decision: Decision) -> li
 def _merging(found: Survey) -> str:
     """How to merge what may be merged."""
     head, target = found.head, found.target
-    if head.ref is None or head.ref == target.ref:
+    if head.ref == target.ref:
         return "git push"
     to, what = typed(target.name), typed(head.name)
     return f"git switch {to} && git merge --no-ff {what}, or push it and open a pull request"
