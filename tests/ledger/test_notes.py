@@ -499,6 +499,41 @@ def test_unite_never_deletes(repo: Repo) -> None:
     assert repo.run("merge-base", "--is-ancestor", theirs, RECORDS_REF) == ""
 
 
+@pytest.mark.parametrize("how", ["zeros before modes", "odd modes", "empty folders of the same names"])
+def test_unite_takes_no_tree_in_which_git_sees_everything_and_we_would_see_nothing(repo: Repo, how: str) -> None:
+    names = ["head", "change", "series"]
+    repo.notes.append(map(repo.thing, names), b"a refusal", {"changes/aabb": b"x"})
+    other = _other(repo)
+    other.notes.unite(_fetched(other, repo))
+    hidden = _by_hand(other, f"{RECORDS_REF}^{{tree}}", how)
+    other.run("update-ref", RECORDS_REF, other.run("commit-tree", "-p", RECORDS_REF, "-m", "by hand", hidden))
+    assert repo.notes.unite(_fetched(repo, other)) == Lines()
+    assert all(repo.lines(name) == {b"a refusal"} for name in names)
+    repo.notes.append(map(repo.thing, names), b"another", {"changes/aabb": b"x"})
+    assert all(repo.lines(name) == {b"a refusal", b"another"} for name in names)
+
+
+def _by_hand(repo: Repo, tree: str, how: str) -> str:
+    """The same tree, in a form that git itself would not write."""
+    empty, raw = bytes.fromhex(repo.run("mktree")), b""
+    for line in repo.run("ls-tree", tree).splitlines():
+        _, kind, oid, name = line.split(maxsplit=3)
+        mode = {"tree": "40000", "blob": "100644"}[kind]
+        mode = {"zeros before modes": "0" + mode, "odd modes": {"40000": "40755"}.get(mode, "100664")}.get(how, mode)
+        oid = _by_hand(repo, oid, how) if kind == "tree" else oid
+        raw += f"{mode} {name}\0".encode() + bytes.fromhex(oid)
+        if kind == "tree" and how.startswith("empty"):
+            raw += f"{mode} {name}\0".encode() + empty
+    return repo.run("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=raw)
+
+
+def test_a_folder_is_found_although_a_file_of_theirs_stands_above_it(repo: Repo) -> None:
+    stream = b"commit refs/notes/cto-records\ncommitter a <a@b> 1 +0000\ndata 1\nx\n"
+    repo.run("fast-import", "--quiet", data=stream + b"M 100644 inline changes/aa\ndata 3\nbad\n")
+    repo.notes.append([repo.thing("head")], b"ours", {"changes/aabb": b"x"})
+    assert repo.lines("head") == {b"ours"}
+
+
 def test_unite_takes_no_file_that_stands_where_we_have_a_folder(repo: Repo) -> None:
     repo.notes.append([repo.thing("head")], b"ours", {"changes/aabb": b"x"})
     other = _other(repo)

@@ -73,6 +73,58 @@ def test_a_tree_that_names_one_path_twice_is_refused(world: World) -> None:
     assert "names one path twice" in refusal(world)
 
 
+def landed(world: World, folder: str, *more: Entry) -> None:
+    """Puts main at the same files, in a tree made by hand in which `.cto` has the mode `folder`."""
+    said = (line.split(maxsplit=3) for line in world.git("ls-tree", "main").splitlines())
+    entries = [(folder if name == ".cto" else mode, name, oid) for mode, _, oid, name in said]
+    commit = world.git(
+        "commit-tree", "-p", "main", "-m", "By hand", tree_of(world, sorted([*entries, *more], key=_name))
+    )
+    assert world.git("diff-tree", "-r", "main", commit) == ""
+    world.git("update-ref", "refs/heads/main", commit)
+
+
+def _name(entry: Entry) -> str:
+    return entry[1]
+
+
+@pytest.mark.parametrize("mode", ["040000", "0040000", "40755"])
+def test_a_policy_counts_in_whatever_way_the_mode_of_its_folder_is_written(world: World, mode: str) -> None:
+    """git sees no difference, so that no change shows it."""
+    world.policy('[gate]\ntrust = "signed"\n')
+    landed(world, mode)
+    world.branch("topic")
+    world.git("reset", "--quiet", "--hard")
+    world.commit("Say 2", app__py="2\n")
+    said = world.reviewed()
+    assert said.code == 0, said.text
+    gated = world.cto("gate")
+    assert (gated.code, "Only signed records count here" in gated.out) == (1, True), gated.text
+
+
+def test_an_empty_folder_of_the_same_name_hides_no_policy(world: World) -> None:
+    world.policy('[gate]\ntrust = "signed"\n')
+    empty = tree_of(world, [])
+    world.branch("topic")
+    world.commit("Say 2", app__py="2\n")
+    landed(world, "40000", ("40000", ".cto", empty))
+    said = world.cto("gate", "--json")
+    assert (said.code, said.json["error"]["code"]) == (3, "malformed_tree"), said.text
+    assert "names '.cto' twice" in said.json["error"]["message"]
+
+
+@pytest.mark.parametrize("mode", ["100664", "0100644", "100600"])
+def test_a_policy_is_an_ordinary_file_in_whatever_way_its_own_mode_is_written(world: World, mode: str) -> None:
+    policy = blob_of(world, '[gate]\ntrust = "signed"\n')
+    folder = tree_of(world, [(mode, "config.toml", policy)])
+    app = world.git("rev-parse", "main:app.py")
+    world.git("update-ref", "refs/heads/main", made(world, ("40000", ".cto", folder), ("100644", "app.py", app)))
+    world.git("switch", "--quiet", "--force", "topic")
+    world.commit("Say 2", app__py="2\n")
+    gated = world.cto("gate")
+    assert (gated.code, "Only signed records count here" in gated.out) == (1, True), gated.text
+
+
 @pytest.mark.parametrize("name", [".git", ".GIT", ".Git", ".", "..", "/etc", "a//b", "x/../y", "x/.git/config"])
 def test_a_path_that_no_file_can_have_is_refused(world: World, name: str) -> None:
     blob, app = blob_of(world, "x\n"), world.git("rev-parse", "main:app.py")

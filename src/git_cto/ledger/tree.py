@@ -70,7 +70,7 @@ class Tree:
     def __init__(self, reader: Objects, commit: str | None) -> None:
         self.commit = commit
         self._reader = reader
-        self._folders: dict[str, dict[bytes, tuple[bytes, str]]] = {}
+        self._folders: dict[str, dict[bytes, list[tuple[bytes, str]]]] = {}
         self._root = self._tree_of(commit) if commit else None
 
     def _tree_of(self, commit: str) -> str:
@@ -81,35 +81,46 @@ class Tree:
             raise GitError(f"{commit[:12]} is a {found[0].type}, no commit of notes.", "git cto doctor")
         return found[1].partition(b"\n")[0].removeprefix(b"tree ").decode()
 
-    def _entries(self, oid: str) -> dict[bytes, tuple[bytes, str]]:
-        """Name -> (mode, object id) of one folder."""
+    def _entries(self, oid: str, name: str) -> list[tuple[bytes, str]]:
+        """(mode, object id) of what has this name in one folder.
+
+        That is one thing, or none. But a tree can be made by hand, and where git sees no difference to ours, an empty
+        folder of the same name must not hide what is in the other one.
+        """
         if oid not in self._folders:
             found = self._reader.read(oid)
             if found is None or found[0].type != "tree":
                 raise missing_object(oid)
-            self._folders[oid] = dict(tree_entries(found[1], len(oid) // 2))
-        return self._folders[oid]
+            folder: dict[bytes, list[tuple[bytes, str]]] = {}
+            for known, entry in tree_entries(found[1], len(oid) // 2):
+                folder.setdefault(known, []).append(entry)
+            self._folders[oid] = folder
+        return self._folders[oid].get(name.encode(), [])
 
     def notes(self, object_id: str) -> list[tuple[str, str]]:
         """(path, blob id) of every note of the object: one, or more where another fanout was merged in."""
-        found, folder, rest = [], self._root, object_id
-        while folder:
-            entries = self._entries(folder)
-            mode, oid = entries.get(rest.encode(), (b"", ""))
-            if mode.startswith((b"100", b"12")):  # a link's content is as readable
-                depth = (len(object_id) - len(rest)) // 2
-                above = "".join(object_id[2 * level : 2 * level + 2] + "/" for level in range(depth))
-                found.append((above + rest, oid))
-            mode, oid = entries.get(rest[:2].encode(), (b"", ""))
-            folder, rest = (oid, rest[2:]) if mode == b"40000" else (None, rest)
-        return found
+        found: dict[tuple[str, str], None] = {}
+        folders, rest = [self._root] if self._root else [], object_id
+        while folders:
+            depth = (len(object_id) - len(rest)) // 2
+            path = "".join(object_id[2 * level : 2 * level + 2] + "/" for level in range(depth)) + rest
+            here = (entry for folder in folders for entry in self._entries(folder, rest))
+            found.update({(path, oid): None for mode, oid in here if mode.startswith((b"100", b"12"))})  # links as well
+            folders, rest = self._below(folders, rest[:2]), rest[2:]
+        return list(found)
+
+    def _below(self, folders: Iterable[str], name: str) -> list[str]:
+        """The folders of this name in these folders."""
+        entries = (entry for folder in folders for entry in self._entries(folder, name))
+        return list(dict.fromkeys(oid for mode, oid in entries if mode == b"40000"))
 
     def has(self, path: str) -> bool:
         """Whether there is an entry at this path."""
-        oid = self._root
-        for name in path.split("/"):
-            oid = self._entries(oid).get(name.encode(), (b"", ""))[1] if oid else None
-        return bool(oid)
+        folders = [self._root] if self._root else []
+        *above, last = path.split("/")
+        for name in above:
+            folders = self._below(folders, name)
+        return any(self._entries(folder, last) for folder in folders)
 
     def lines(self, object_id: str) -> list[bytes]:
         """The lines on an object: the union of its notes, once each, in order."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from git_cto.repo.git import Git
 
 _PIPE = 4096  # bytes that every pipe holds
+_MODES = frozenset((b"100644", b"100755", b"120000", b"40000", b"160000"))
 
 
 class ObjectInfo(Struct, frozen=True):
@@ -149,21 +150,44 @@ class Objects:
             found = self.read(oid)
             if found is None or found[0].type != "tree":
                 raise missing_object(oid)
-            entries = dict(tree_entries(found[1], len(found[0].oid) // 2))
-            if name.encode() not in entries:
+            there = [one for known, one in tree_entries(found[1], len(found[0].oid) // 2) if known == name.encode()]
+            if not there:
                 return None
-            mode, oid = entries[name.encode()]
+            if len(there) > 1:
+                raise _malformed(f"names {name!a} twice")  # git takes one of them here and the other one there
+            mode, oid = there[0]
         return mode.decode(), oid
 
 
 def tree_entries(tree: bytes, width: int) -> Iterator[tuple[bytes, tuple[bytes, str]]]:
-    """(name, (mode, object id)) of each entry of a tree object; `width` is the length of an id in bytes."""
+    """(name, (mode, object id)) of each entry of a tree object; `width` is the length of an id in bytes.
+
+    Modes are what git takes them for: however one was written down, a comparison of trees shows no difference.
+    """
     at = 0
     while at < len(tree):
-        end = tree.index(b"\0", at)
+        end = tree.find(b"\0", at)
+        if end < 0:
+            raise _malformed("cannot be read")
         mode, _, name = tree[at:end].partition(b" ")
         at = end + 1 + width
-        yield name, (mode, tree[end + 1 : at].hex())
+        yield name, (mode if mode in _MODES else _meant(mode), tree[end + 1 : at].hex())
+
+
+def _meant(mode: bytes) -> bytes:
+    """What git takes an odd mode for, like `040000` or `100664`."""
+    try:
+        number = int(mode, 8) & 0xFFFFFFFF
+    except ValueError:
+        raise _malformed("cannot be read") from None
+    kind = number & 0o170000
+    if kind == 0o100000:
+        return b"100755" if number & 0o100 else b"100644"
+    return {0o120000: b"120000", 0o040000: b"40000"}.get(kind, b"160000")
+
+
+def _malformed(how: str) -> GitError:
+    return GitError(f"A tree here {how}, so what it says is not well defined.", "git fsck", code="malformed_tree")
 
 
 def missing_object(name: str) -> GitError:
