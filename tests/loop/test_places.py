@@ -18,6 +18,7 @@ from git_cto.demo.server import ModelServer, Reply, Request
 from git_cto.repo import worktrees
 from git_cto.repo.git import Git, discover
 from tests.loop.world import WORK, Loop, a_task, approving, until, writes
+from tests.world import PATH_OF_SYSTEM
 
 
 def test_the_users_checkout_and_index_stay_byte_for_byte(loop: Loop) -> None:
@@ -55,6 +56,17 @@ def test_a_bare_repository_is_refused_before_anything_is_asked(loop: Loop) -> No
     assert said.code == 2, said.text
     assert "bare" in said.err
     assert loop.prompts() == []
+
+
+@pytest.mark.parametrize("init", [["--bare"], []])
+def test_a_place_where_nothing_can_be_planned_is_told_before_what_is_not_installed(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, init: list[str]
+) -> None:
+    there = loop.path.parent / "there"
+    loop.git("init", "--quiet", *init, str(there))
+    monkeypatch.setenv("PATH", PATH_OF_SYSTEM)
+    said = loop.cto("-C", str(there), "run", "x")
+    assert (said.code, ("is bare" if init else "no commit here yet") in said.err) == (2, True), said.text
 
 
 def test_a_trunk_that_is_checked_out_is_refused_with_the_way_out(loop: Loop) -> None:

@@ -80,6 +80,8 @@ def command(shell: Shell, **given: Any) -> int:  # noqa: ANN401 -- click's value
     with scratch(), shell.workspace() as workspace:
         asker = codex_asker(workspace, options.timeout, options.idle_timeout)
         executor = Claude(os.environ) if options.program is None else Command(options.program, os.environ)
+        if options.resume is None:
+            planning.require_place(workspace)
         _look_first(workspace, asker, None if options.executor == "manual" else executor)
         shell.ready_to_sign(workspace, options.sign)
         with watching(shell, events=options.events) as watch:

@@ -80,12 +80,7 @@ def prepare(
             f"The objective has {len(objective):,} characters; {LARGEST_OBJECTIVE:,} at most.", "shorten it"
         )
     objective = redacted(objective, secret_values(workspace.environ))  # what is sent, kept and named after it is clean
-    if workspace.place.worktree is None:
-        raise UsageError("This repository is bare: there is nothing to read.", "git clone it, and plan there")
-    _check_branches(workspace)
-    head = workspace.git.commit_of("HEAD")
-    if head is None:
-        raise UsageError("There is no commit here yet: a run starts from one.", "git add -A && git commit")
+    worktree, head = require_place(workspace)
     target = workspace.target(base)
     policy = workspace.policy(target)
     start, started_at = _start(workspace, head, target)
@@ -97,10 +92,21 @@ def prepare(
         schema=plan_schema(),
         model=first(model, said.text("cto.plan.model"), policy.plan.model, asker.engine.default_model(), DEFAULT_MODEL),
         effort=first(effort, said.text("cto.plan.effort"), policy.plan.effort, DEFAULT_EFFORT),
-        directory=Path(workspace.place.worktree),
+        directory=Path(worktree),
     )
     notes = (*target_words(target), *_notes(workspace, start, head))
     return PlanQuestion(question, objective, target, base or "", start, started_at, notes)
+
+
+def require_place(workspace: Workspace) -> tuple[str, str]:
+    """The worktree to be read and the commit that is checked out. Raises `UsageError` where nothing can be planned."""
+    if workspace.place.worktree is None:
+        raise UsageError("This repository is bare: there is nothing to read.", "git clone it, and plan there")
+    _check_branches(workspace)
+    head = workspace.git.commit_of("HEAD")
+    if head is None:
+        raise UsageError("There is no commit here yet: a run starts from one.", "git add -A && git commit")
+    return workspace.place.worktree, head
 
 
 def plan(workspace: Workspace, prepared: PlanQuestion, asker: Asker) -> Planned:
