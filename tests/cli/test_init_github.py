@@ -236,6 +236,24 @@ def test_the_ruleset_is_one_by_githubs_own_description(world: World) -> None:
         assert list(jsonschema.Draft7Validator(schema).iter_errors("no such thing")), name
 
 
+def test_a_policy_lets_a_public_repository_run_exactly_this_workflow(world: World) -> None:
+    """Since November 2026 GitHub starts nothing there on `pull_request_target` that no policy allows."""
+    done = init(world, "--json")
+    policy = done.json["github"]["actions_policy"]
+    assert policy["conditions"] == {"workflow_path": {"include": [WORKFLOW], "exclude": []}}
+    (rule,) = policy["rules"]
+    assert rule["type"] == "restrict_action_events"
+    assert rule["parameters"]["allowed_events"] == sorted(workflow(world)["on"])
+    assert "https://github.com/acme/widget/settings/actions/policies" in "\n".join(done.json["github"]["clicks"])
+    assert "gh api repos/acme/widget/actions/policies --input -" in init(world).out
+
+
+def test_a_server_of_ones_own_has_no_such_policies(world: World) -> None:
+    world.git("remote", "set-url", "origin", "https://ghe.example.com/acme/widget")
+    assert init(world, "--json").json["github"]["actions_policy"] is None
+    assert "actions/policies" not in init(world).out
+
+
 def test_json_for_people_and_for_programs_is_the_same(world: World) -> None:
     said = init(world).out
     shown = said[said.index("\n{\n") : said.index("\n}\n") + 2]

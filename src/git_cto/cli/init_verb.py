@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _COUNTS = "it counts once it is on the target branch"
 _RULESET = "git cto init --github --json | jq .github.ruleset"
+_POLICY = "git cto init --github --json | jq .github.actions_policy"
 
 
 @verb("init", "git cto init --hook")
@@ -87,6 +88,9 @@ def _say_how(shell: Shell, plan: GithubSetUp) -> None:
     shell.say(
         f"\nBy a program, where you are an admin:\n\n  {_RULESET} | gh api{host} repos/{slug}/rulesets --input -\n"
     )
+    if told.actions_policy is not None:
+        shell.say("In a public repository also, or GitHub starts no workflow on pull_request_target:\n")
+        shell.say(f"  {_POLICY} | gh api{host} repos/{slug}/actions/policies --input -\n")
     shell.say("By hand, and what keeps the secrets from other branches:\n")
     for number, words in enumerate(told.clicks, 1):
         shell.say(f"  {number:>2}. {wrapped(words, 6)[6:]}")

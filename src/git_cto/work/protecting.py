@@ -1,6 +1,7 @@
 """What makes the check required on GitHub: a ruleset, as JSON and as clicks, and an environment for the secrets.
 
-Pure. Nothing is sent anywhere: who owns the repository decides. The workflow's text is `render.workflow`'s.
+On a public repository also a policy that lets the workflow run. Pure. Nothing is sent anywhere: who owns the repository
+decides. The workflow's text is `render.workflow`'s.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from git_cto.forge.address import GITHUB, Address
+from git_cto.work.setting_up import WORKFLOW_PATH
 
 CHECK = "git-cto"  # what the names of our check runs begin with
 ENVIRONMENT = "git-cto"
+EVENTS = ("issue_comment", "merge_group", "pull_request_target")  # that the workflow runs on
 ACTIONS_APP = 15368  # the id of GitHub Actions on github.com: whatever a workflow's own token reports comes from it
 
 
@@ -40,11 +43,27 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
 
 
+class ActionsPolicy(Struct, frozen=True, kw_only=True):
+    """Which events may start our workflow, as `POST /repos/{owner}/{repo}/actions/policies` takes it.
+
+    In public repositories GitHub runs nothing on `pull_request_target` that no policy allows.
+    """
+
+    name: str = "git-cto"
+    enforcement: Literal["active"] = "active"
+    conditions: dict[str, Any]
+    rules: tuple[Rule, ...]
+
+
 class Protection(Struct, frozen=True, kw_only=True):
-    """How the target is protected, and what a person does for it on the pages of GitHub."""
+    """How the target is protected, and what a person does for it on the pages of GitHub.
+
+    `actions_policy` is for public repositories; None on Enterprise Server, which has no such policies.
+    """
 
     check: str
     ruleset: Ruleset
+    actions_policy: ActionsPolicy | None
     clicks: tuple[str, ...]
     secrets: tuple[str, ...]
 
@@ -60,7 +79,12 @@ def protection(target: str, address: Address | None, app: int | None) -> Protect
     return Protection(
         check=check_name(target),
         ruleset=_ruleset(target, app if app is not None else _actions_app(address)),
-        clicks=(*_ruleset_clicks(target, address, app), *_environment_clicks(target, address, secrets)),
+        actions_policy=None if _server_of_its_own(address) else _actions_policy(),
+        clicks=(
+            *_ruleset_clicks(target, address, app),
+            *_environment_clicks(target, address, secrets),
+            *(() if _server_of_its_own(address) else _policy_clicks(address)),
+        ),
         secrets=secrets,
     )
 
@@ -93,6 +117,17 @@ def _ruleset(target: str, integration: int | None) -> Ruleset:
     )
 
 
+def _server_of_its_own(address: Address | None) -> bool:
+    return address is not None and address.enterprise_server
+
+
+def _actions_policy() -> ActionsPolicy:
+    return ActionsPolicy(
+        conditions={"workflow_path": {"include": [WORKFLOW_PATH], "exclude": []}},
+        rules=(Rule("restrict_action_events", {"allowed_events": list(EVENTS)}),),
+    )
+
+
 def _settings(address: Address | None, page: str, menu: str) -> str:
     return f"{address.web}/settings/{page}" if address else f"the repository's Settings › {menu}"
 
@@ -121,4 +156,12 @@ def _environment_clicks(target: str, address: Address | None, secrets: tuple[str
         f"Deployment branches and tags: Selected branches › Add rule: {target}",
         f"Environment secrets › Add: {', '.join(secrets)}",
         *(queue if app else ()),
+    )
+
+
+def _policy_clicks(address: Address | None) -> tuple[str, ...]:
+    page = _settings(address, "actions/policies", "Actions › Policies")
+    return (
+        f"In a public repository: Open {page} › New policy: git-cto. Enforcement status: Active",
+        f"Workflows: {WORKFLOW_PATH}. Restrict events › Allow: {', '.join(EVENTS)}",
     )
