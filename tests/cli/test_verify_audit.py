@@ -17,6 +17,7 @@ from git_cto.ledger.trusting import pre_authentication
 from git_cto.model import Signature, VerdictRecord
 from git_cto.repo.git import Git, discover
 from tests.keys import Key, new_key
+from tests.repo.test_malformed_trees import blob_of, tree_of
 from tests.world import Said, World
 
 KEY = "GIT_CTO_SIGNING_KEY"
@@ -423,13 +424,52 @@ def test_a_list_of_revoked_keys_that_cannot_be_read_revokes_all(world: World, re
     assert "no ordinary file" in " ".join(said.out.split())
 
 
-def test_a_policy_that_nobody_can_read_ends_no_audit(world: World, rex: Key) -> None:
+def by_hand(world: World, branch: str, twice: str, *others: str) -> str:
+    """A commit on main with the tree of a branch, in which one name stands for these objects, one after the other."""
+    said = (line.split(maxsplit=3) for line in world.git("ls-tree", branch).splitlines())
+    entries = [(mode.lstrip("0"), name, oid) for mode, _, oid, name in said]
+    made = [(mode, name, one) for mode, name, oid in entries for one in (others if name == twice else (oid,))]
+    return world.git("commit-tree", "-p", "main", "-m", "By hand", tree_of(world, made))
+
+
+def test_a_landing_that_names_one_path_twice_is_no_approved_change(world: World, rex: Key) -> None:
+    """Of two files of one name, the approved one is only one."""
+    start = world.git("rev-parse", "main")
+    approved(world, "feature", new__py="good\n")
+    both = (blob_of(world, "evil\n"), world.git("rev-parse", "feature:new.py"))
+    world.git("update-ref", "refs/heads/main", by_hand(world, "feature", "new.py", *both))
+    audited = world.cto("audit", f"{start}..main", "--events")
+    assert (audited.code, events(audited)) == (1, [("unapproved", 1)]), audited.text
+    assert "names one path twice" in audited.out
+    assert world.git("show", "main:new.py") == "evil"
+
+
+def test_what_landed_on_a_policy_that_stands_there_twice_is_nobodys_and_ends_no_audit(world: World, rex: Key) -> None:
+    start = world.git("rev-parse", "main")
+    approved(world, "feature")
+    both = (world.git("rev-parse", "main:.cto"), tree_of(world, []))
+    world.git("update-ref", "refs/heads/main", by_hand(world, "main", ".cto", *both))
+    merge = world.git("commit-tree", "-p", "main", "-p", "feature", "-m", "Merge it", "feature^{tree}")
+    world.git("update-ref", "refs/heads/main", merge)
+    approved(world, "second", two__py="1\n")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it as well", "BRANCH")
+    audited = world.cto("audit", f"{start}..main", "--events")
+    assert events(audited) == [("empty", 1), ("unapproved", 1), ("approved", 1)], audited.text
+    assert "It landed on no policy that can be read. A tree here names '.cto' twice" in audited.out
+    assert world.cto("audit", f"{start}..main").code == 1
+
+
+@pytest.mark.parametrize("policy", [b"[gate\n", b"\xff"], ids=["no TOML", "no text"])
+def test_a_policy_that_nobody_can_read_ends_no_audit(world: World, rex: Key, policy: bytes) -> None:
     """What landed on it is nobody's; what came before and after is judged all the same."""
     start = world.git("rev-parse", "main")
     approved(world, "feature")
     landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
     approved(world, "second", two__py="1\n")
-    world.policy("[gate\n")
+    world.git("switch", "-q", "main")
+    world.write(".cto/config.toml", policy)
+    world.commit("Policy")
+    world.git("switch", "-q", "second")
     landed(world, "merge", "-q", "--no-ff", "-m", "Merge it as well", "BRANCH")
     world.policy('[gate]\ntrust = "signed"\n')
     said = world.cto("audit", f"{start}..main", "--events")

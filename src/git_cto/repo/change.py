@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from git_cto.errors import GitError, ToolError, UsageError, typed
 from git_cto.model import Change, FileChange
 from git_cto.repo.git import git_error
-from git_cto.repo.objects import missing_object
+from git_cto.repo.objects import MalformedTreeError, missing_object
 
 if TYPE_CHECKING:
     import subprocess
@@ -102,7 +102,9 @@ def identify(lens: Lens, base: str, head: str) -> Change:
         raise missing_object(head)
     raw = done.stdout
     files = tuple(read_listing(raw))
-    _refuse_malformed([file.path for file in files])
+    fault = tree_fault([file.path for file in files])
+    if fault:
+        raise MalformedTreeError(fault, "git fsck")
     return Change(
         id=blob_id(raw, lens.place.object_format),
         sha256=hashlib.sha256(raw).hexdigest(),
@@ -114,25 +116,19 @@ def identify(lens: Lens, base: str, head: str) -> Change:
     )
 
 
-def _refuse_malformed(paths: Sequence[bytes]) -> None:
-    """Raises `GitError` where trees were made by hand so that what git says of them is about something else.
+def tree_fault(paths: Sequence[bytes]) -> str:
+    """What is wrong with trees that were made by hand so that what git lists of them is about something else, else "".
 
     git compares two trees by walking along both, and takes for granted that they are sorted: where one is not, it
     names one path twice, or lists files in an order that a tree made of them would not have.
     """
     for path in paths:
         if any(part.lower() in _NO_NAMES for part in path.split(b"/")):
-            raise GitError(
-                f"A tree of this change has the path {path.decode('utf-8', 'replace')!a}, which no file can have.",
-                "git fsck",
-                code="malformed_tree",
-            )
+            said = path.decode("utf-8", "replace")
+            return f"A tree of this change has the path {said!a}, which no file can have."
     if any(one >= other for one, other in itertools.pairwise(paths)):
-        raise GitError(
-            "A tree of this change names one path twice or is not sorted, so what it says is not well defined.",
-            "git fsck",
-            code="malformed_tree",
-        )
+        return "A tree of this change names one path twice or is not sorted, so what it says is not well defined."
+    return ""
 
 
 def blob_id(content: bytes, object_format: str) -> str:

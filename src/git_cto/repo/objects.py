@@ -20,6 +20,12 @@ _PIPE = 4096  # bytes that every pipe holds
 _MODES = frozenset((b"100644", b"100755", b"120000", b"40000", b"160000"))
 
 
+class MalformedTreeError(GitError):
+    """A tree was made by hand so that it says several things at once, or nothing."""
+
+    code = "malformed_tree"
+
+
 class ObjectInfo(Struct, frozen=True):
     """Id, type (`commit`, `tree`, `blob`, `tag`) and size in bytes of an object."""
 
@@ -186,8 +192,8 @@ def _meant(mode: bytes) -> bytes:
     return {0o120000: b"120000", 0o040000: b"40000"}.get(kind, b"160000")
 
 
-def _malformed(how: str) -> GitError:
-    return GitError(f"A tree here {how}, so what it says is not well defined.", "git fsck", code="malformed_tree")
+def _malformed(how: str) -> MalformedTreeError:
+    return MalformedTreeError(f"A tree here {how}, so what it says is not well defined.", "git fsck")
 
 
 def missing_object(name: str) -> GitError:

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_cto.errors import GitError
 from git_cto.model import Coverage, CoverageStatus, FileChange, FileCoverage
 from git_cto.repo.change import blobs_of
 from git_cto.repo.git import git_error
+from git_cto.repo.objects import MalformedTreeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -276,8 +276,8 @@ def _sections(
         raise _out_of_step()
 
 
-def _out_of_step() -> GitError:
-    return GitError("git's patch of this change is not about the files it lists.", "git fsck", code="malformed_tree")
+def _out_of_step() -> MalformedTreeError:
+    return MalformedTreeError("git's patch of this change is not about the files it lists.", "git fsck")
 
 
 def _header(path: bytes) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from git_cto.errors import GitError, PolicyError, UsageError, typed
+from git_cto.errors import GitError, UsageError, typed
 from git_cto.gate.decision import Facts, decide
 from git_cto.gate.policy import POLICY_PATH, Policy
 from git_cto.gate.rounds import in_order
@@ -27,7 +27,9 @@ from git_cto.ledger.trusting import first_checks, trusted
 from git_cto.model import OverrideRecord, PlanRecord, Target, VerdictRecord
 from git_cto.redaction import printable
 from git_cto.repo.authors import Authorship, author, authorship
+from git_cto.repo.change import tree_fault
 from git_cto.repo.landings import Landing, Row, landings
+from git_cto.repo.objects import MalformedTreeError
 from git_cto.repo.ssh_keygen import Memory, check_all
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ _CHECKED_AHEAD = 256  # signatures that are checked for them before the first on
 _KEPT = 64  # policies and lists of signers that are kept; a history changes them seldom
 
 _NO_POLICY = "It landed on no policy that can be read."
+_UNREADABLE = (UsageError, MalformedTreeError)  # a policy that says nothing, or is no text, or stands there twice
 _COMMITTED = re.compile(rb"^committer .*> (\d{1,18})\b", re.MULTILINE)
 
 How = Literal["approved", "overridden", "empty", "first", "unapproved"]
@@ -121,10 +124,13 @@ class Audit:
         yield from (one.given_up() for one in waiting)
 
     def _alone(self, landing: Landing) -> Audited | None:
-        """A landing that nobody has to have judged; None for the others."""
+        """A landing that nobody has to have judged, or could have; None for the others."""
         one = (landing,)
         if not landing.onto:
             return Audited(landings=one, how="first", reason="The first commit: there was nothing to merge it into.")
+        fault = tree_fault([file.path for file in landing.files])
+        if fault:
+            return Audited(landings=one, how="unapproved", reason=fault)
         return None if landing.files else Audited(landings=one, how="empty", reason="It changes no file.")
 
     def _in_a_row(self, waiting: list[_Waiting], landing: Landing) -> tuple[list[Audited], list[_Waiting]]:
@@ -152,7 +158,7 @@ class Audit:
         workspace = self._workspace
         try:
             rules = self._rules_at(change.base)
-        except PolicyError as error:
+        except _UNREADABLE as error:
             return Audited(landings=landed, how="unapproved", reason=f"{_NO_POLICY} {error.message}")
         records: Sequence[Record] = self._about(change, landed[0])
         if rules.policy.gate.trust == "signed":
@@ -191,7 +197,7 @@ class Audit:
             return []
         try:
             rules = self._rules_at(change.base)
-        except PolicyError:
+        except _UNREADABLE:
             return []  # which is told where it is judged
         if rules.policy.gate.trust != "signed":
             return []

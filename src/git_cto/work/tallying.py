@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from git_cto.errors import typed
 from git_cto.gate.policy import POLICY_PATH
 from git_cto.ledger.signers import SIGNERS_PATH
+from git_cto.repo.objects import MalformedTreeError
 
 if TYPE_CHECKING:
     from git_cto.model import Target
@@ -60,4 +61,7 @@ class Tally:
         return (show, without) if self._more else (without,)
 
     def _has(self, commit: str) -> bool:
-        return self._workspace.lens.reader.entry(commit, self._needed) is not None
+        try:
+            return self._workspace.lens.reader.entry(commit, self._needed) is not None
+        except MalformedTreeError:
+            return False
