@@ -103,7 +103,7 @@ def test_each_of_them_would_say_so(tmp_path: Path, before: str, after: str, by: 
 def test_each_action_is_pinned_to_one_commit_that_says_its_version(written: list[Path]) -> None:
     """Those of Enterprise Server apart, which knows only older ones."""
     pinned: dict[str, set[str]] = {}
-    for file in (ACTION, *WORKFLOWS, *written):
+    for file in (ACTION, *WORKFLOWS, *(one for one in written if "enterprise" not in str(one))):
         plain = re.sub(r"- name: [^\n]*\(Enterprise Server\).*?(?=\n +- |\Z)", "", file.read_text(), flags=re.DOTALL)
         for name, rest in re.findall(r"uses: ([\w-]+/[\w-]+)@(.*)", plain):
             if name != "git-cto/git-cto":

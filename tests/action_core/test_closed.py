@@ -333,7 +333,7 @@ def test_a_job_that_breaks_down_has_said_beforehand_that_nothing_is_allowed(stag
 def test_an_input_that_cannot_be_is_refused(stage: Stage, variable: str, value: str) -> None:
     stage.opened()
     ran = stage.review(**{variable: value})
-    assert (ran.code, ran.outputs["allowed"], stage.github.log) == (2, "false", []), ran.log
+    assert (ran.code, ran.outputs["allowed"], ran.asked, stage.checks()) == (2, "false", 0, ["failure"]), ran.log
     assert KEY not in ran.summary
 
 
