@@ -867,6 +867,23 @@ def test_a_ledger_that_was_forced_back_closes_and_sync_restores_it(team: Team, t
     team.open()
 
 
+@pytest.mark.parametrize("trust", ["signed", "local"])
+def test_a_refusal_that_was_taken_off_the_notes_is_found_in_their_shadow(team: Team, trust: str) -> None:
+    """A fetch that overwrites the notes brings them back to where there was an approval only."""
+    world = team.world
+    team.signers(team.allowed, f'[gate]\ntrust = "{trust}"\n')
+    team.approved(team.ben)
+    before = world.git("rev-parse", LEDGER)
+    team.open()
+    team.refused(team.ci)
+    world.git("update-ref", LEDGER, before)
+    assert "said revise" in team.closed()
+    world.git("update-ref", "-d", LEDGER)
+    assert "said revise" in team.closed()
+    assert team.overridden(team.ben).code == 0
+    team.open()
+
+
 def test_what_is_signed_is_what_anybody_can_check_with_ssh_keygen(team: Team, tmp_path: Path) -> None:
     """The format is a contract."""
     team.reviewed(team.ben)

@@ -97,6 +97,20 @@ class Notes:
         tree = Tree(reader, self._tip(reader, self._ref))
         return list(dict.fromkeys(line for object_id in objects for line in _lines(tree, reader, object_id)))
 
+    def taken_off(self, objects: Iterable[str], reader: Objects) -> list[bytes]:
+        """The lines on these objects in the shadow, where the notes stand elsewhere; also those that both have.
+
+        Somebody moved the notes, and the next write will bring back what they lost. A shadow that cannot be followed
+        says nothing: only writing needs it.
+        """
+        if self._shadow is None:
+            return []
+        notes, shadow = reader.info(self._ref), reader.info(self._shadow)
+        if shadow is None or shadow == notes:
+            return []
+        tree = Tree(reader, self._tip(reader, self._shadow))
+        return list(dict.fromkeys(line for object_id in objects for line in _lines(tree, reader, object_id)))
+
     def tip(self) -> str | None:
         """The notes commit, or None where there are no notes."""
         return self._listed(self._ref)

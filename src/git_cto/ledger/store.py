@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from git_cto.ledger.notes import READABLE_REF, Notes
-from git_cto.ledger.records import decode_all, encode, seal
+from git_cto.ledger.records import decode_all, encode, seal, united
+from git_cto.model import VerdictRecord
 from git_cto.repo.change import blob_id
 
 if TYPE_CHECKING:
@@ -44,9 +45,18 @@ class Ledger:
         others: Iterable[str] = (),
         objects: Objects | None = None,
     ) -> list[Record]:
-        """Every readable record on this head commit, this change, this series or `others` of them; unordered."""
+        """Every readable record on this head commit, this change, this series or `others` of them; unordered.
+
+        Where somebody moved the notes, what was lost is lost until the next write, and only closes. But a refusal
+        would be missed, so that one is taken from the shadow.
+        """
+        if objects is None:
+            with self._git.objects() as own:
+                return self.find(head=head, change=change, series=series, others=others, objects=own)
         annotated = [head, change, self.series_object(series) if series else None, *others]
-        return decode_all(self._notes.read([oid for oid in annotated if oid], objects))
+        wanted = [oid for oid in annotated if oid]
+        taken_off = decode_all(self._notes.taken_off(wanted, objects))
+        return united((*decode_all(self._notes.read(wanted, objects)), *filter(_refuses, taken_off)))
 
     def objects(self) -> Iterator[str]:
         """Every head, change and series that there are records about, once each."""
@@ -83,6 +93,10 @@ class Ledger:
     def show(self, commit: str, text: str) -> None:
         """Sets what `git log --notes=cto` says of a commit. Derived from records, for people."""
         Notes(self._git, READABLE_REF).replace(commit, text.encode("utf-8", "replace"))
+
+
+def _refuses(record: Record) -> bool:
+    return isinstance(record.body, VerdictRecord) and record.body.verdict != "approve"
 
 
 def _series_blob(series: str) -> bytes:
