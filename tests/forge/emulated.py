@@ -25,6 +25,7 @@ Json = Any
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent.parent / "node_modules/emulate/dist/index.js"
 APP, INSTALLATION = 12345, 100
+_TRIES = 3  # to get a port
 BOT = "git-cto[bot]"
 
 
@@ -34,9 +35,7 @@ class Emulated:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.repository = "ada/app"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = 0
         key = rsa.generate_private_key(65537, 2048)
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
         self.key = key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
@@ -46,14 +45,22 @@ class Emulated:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
+        if not any(self._started() for _ in range(_TRIES)):
+            raise AssertionError(f"emulate did not start: {(self.folder / 'log').read_text()}")
+        return self
+
+    def _started(self) -> bool:
+        """Whether it runs, on a port that was free a moment ago: somebody else may have taken it since."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
         seed = self.folder / "seed.json"
         seed.write_text(json.dumps(self._seed()))
         told = ["--service", "github", "--port", str(self.port), "--base-url", self.url, "--seed", str(seed)]
         argv = ["node", "--require", str(HERE / "loopback.cjs"), str(PROGRAM), "start", *told]
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
-        self._until_ready()
-        return self
+        return self._is_ready()
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -63,16 +70,16 @@ class Emulated:
             self._process.kill()
             self._process.wait()
 
-    def _until_ready(self) -> None:
+    def _is_ready(self) -> bool:
         end = time.monotonic() + 30
         while time.monotonic() < end and self._process.poll() is None:
             try:
                 with urllib.request.urlopen(f"{self.url}/zen", timeout=5):
-                    return
+                    return self._process.poll() is None
             except OSError:
                 time.sleep(0.02)
         self.__exit__()
-        raise AssertionError(f"emulate did not start: {(self.folder / 'log').read_text()}")
+        return False
 
     def _seed(self) -> Json:
         app = {
