@@ -54,8 +54,6 @@ class Work:
 class Executor(Protocol):
     """Something that does tasks."""
 
-    name: str
-
     def require(self) -> None:
         """Raises `EngineError` where it is plain before any task that none could be done. Nothing is paid for."""
 
