@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.action_core.stage import ONE, TWO, Stage, approving, refusing, ruling
+from tests.cli.scenes import do
 from tests.world import finding
 
 THREE = "def version():\n    return 3\n"
@@ -126,6 +129,25 @@ def test_an_approval_that_nobody_signed_is_worth_nothing_in_the_next_job(stage: 
     ran = stage.review(action="edited", key="")
     assert (ran.code, ran.asked, ran.outputs["allowed"]) == (3, 0, "false"), ran.log
     assert stage.checks() == ["success", "failure"]
+
+
+def test_a_run_for_a_target_of_any_name_is_judged_by_its_plan(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job has fetched the target and no other branch, so that nothing else can tell which one is meant."""
+    stage.signs()
+    world = stage.world
+    world.git("branch", "--move", "develop")
+    world.git("config", "cto.base", "develop")
+    stage.publish("develop")
+    monkeypatch.setenv("GIT_CTO_SIGNING_KEY", stage.key)
+    run = world.planned_by_codex()
+    do(world, "t1", "app.py", TWO)
+    assert world.cto("sync").code == 0
+    monkeypatch.delenv("GIT_CTO_SIGNING_KEY")
+    head = stage.push(f"cto/{run}/trunk")
+    stage.github.open_pull(7, head, base_ref="develop")
+    ran = stage.review(approving())
+    assert (ran.code, ran.outputs.get("run")) == (0, run), ran.summary
+    assert stage.checks(head, "git-cto (develop)") == ["success"]
 
 
 def test_a_refusal_stands_when_it_is_asked_about_again(stage: Stage) -> None:

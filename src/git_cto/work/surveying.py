@@ -96,7 +96,7 @@ def survey(
     records: list[Record] = []
     if run:
         records = workspace.ledger.find(series=f"run/{run}", objects=workspace.objects)
-        base = base or _planned_base(workspace, records, run)
+        base = base or (None if target else _planned_base(workspace, records, run))
     target = target or workspace.target(base)
     if series is None:
         series = run_series(run, target.ref) if run else head_series(Head(found.commit, branch), target.ref)
