@@ -14,6 +14,7 @@ from git_cto.render.workflow import WorkflowChoices, workflow_text
 from tests.action.driving import ACTION, TOP, language_service
 
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
+DEPENDABOT = TOP / ".github/dependabot.yml"
 BIN = Path(sys.executable).parent
 
 # A tag, as `init` writes it, and a commit, as it can be told to.
@@ -56,16 +57,17 @@ def zizmor(*files: Path) -> list[str]:
 
 def schema(kind: str, *files: Path) -> tuple[int, str]:
     """What the published schema has against these files."""
-    return said(BIN / "check-jsonschema", "--builtin-schema", f"vendor.github-{kind}", *files)
+    return said(BIN / "check-jsonschema", "--builtin-schema", f"vendor.{kind}", *files)
 
 
 def test_zizmor_finds_nothing(written: list[Path]) -> None:
-    assert zizmor(ACTION, *WORKFLOWS, *written) == []
+    assert zizmor(ACTION, DEPENDABOT, *WORKFLOWS, *written) == []
 
 
 def test_the_published_schemas_have_nothing_against_them(written: list[Path]) -> None:
-    assert schema("actions", ACTION)[0] == 0
-    code, words = schema("workflows", *WORKFLOWS, *written)
+    assert schema("github-actions", ACTION)[0] == 0
+    assert schema("dependabot", DEPENDABOT)[0] == 0
+    code, words = schema("github-workflows", *WORKFLOWS, *written)
     assert code == 0, words
 
 
@@ -95,7 +97,7 @@ def test_each_of_them_would_say_so(tmp_path: Path, before: str, after: str, by: 
         case "language":
             assert language_service([file])[str(file)]
         case "schema":
-            assert schema("workflows", file)[0] == 1
+            assert schema("github-workflows", file)[0] == 1
         case _:
             assert zizmor(file)
 

@@ -65,7 +65,7 @@ def test_the_workflow_on_the_page_is_one_that_nobody_has_anything_against(tmp_pa
     file.parent.mkdir(parents=True)
     file.write_text(text)
     assert zizmor(file) == []
-    assert schema("workflows", file)[0] == 0
+    assert schema("github-workflows", file)[0] == 0
     assert language_service([file]) == {str(file): []}
 
 
