@@ -11,6 +11,7 @@ from tests.action_core.stage import KEY, Stage, approving
 from tests.action_core.test_attack import everything_public
 from tests.forge import payloads
 from tests.forge.fake import TOKEN
+from tests.world import World
 
 SILENT = "Nothing of this could be said on the pull request, which shows what it showed before"
 
@@ -111,3 +112,9 @@ def test_an_event_that_cannot_be_read_is_told_in_the_log(stage: Stage, tmp_path:
     assert (ran.code, stage.checks()) == (3, []), ran.log
     assert "::error::The event of this job cannot be read" in ran.log
     assert SILENT in ran.summary
+
+
+def test_outside_of_a_job_nobody_is_told_of_a_pull_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_EVENT_NAME", raising=False)
+    said = world.cto("action")
+    assert (said.code, "This is for jobs of GitHub Actions" in said.text, SILENT in said.text) == (2, True, False)

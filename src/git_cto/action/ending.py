@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from git_cto.action.inputs import read_event, read_job, token_and_mode
 from git_cto.action.surprise import understood
-from git_cto.errors import CtoError, ToolError
+from git_cto.errors import CtoError, ToolError, UsageError
 from git_cto.forge.hub import Hub
 from git_cto.forge.values import CheckReport
 from git_cto.redaction import redacted, secret_values
@@ -59,7 +59,10 @@ def _post(summary: str, environ: Mapping[str, str]) -> None:
     token, mode = token_and_mode(environ)
     if mode == "run":
         return  # nobody waits for it
-    job = read_job(environ)
+    try:
+        job = read_job(environ)
+    except UsageError:
+        return  # on somebody's own machine
     event = read_event(job)
     if not event.head_sha:
         if event.kind == "comment":
