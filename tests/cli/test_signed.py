@@ -18,7 +18,7 @@ from git_cto.ledger.trusting import MOST_CHECKS, pre_authentication
 from git_cto.model import Signature, Subject, Suspicion, TaskResult
 from git_cto.work.workspace import Workspace
 from tests.cli.scenes import LEDGER, THREE, TWO, records
-from tests.cli.signed import SIGNED, Team, team
+from tests.cli.signed import SIGNED, Team, team, verdict
 from tests.gate.values import CODEX, a_plan_record, ran, seen
 from tests.keys import new_key, revocation_list
 from tests.world import World, review_reply
@@ -302,6 +302,17 @@ def test_a_later_signed_refusal_closes(team: Team) -> None:
     """Case 56."""
     team.approved(team.ben)
     team.refused(team.ci)
+    assert "said revise" in team.closed()
+
+
+def test_an_unsigned_record_of_the_future_takes_no_approval_behind_a_later_signed_refusal(team: Team) -> None:
+    """The approval names it as the one before: it was the last one of the series, refused whatever was asked."""
+    team.put(body=lambda found: verdict(found, verdict="revise", time="2099-01-01T00:00:00.000Z"))
+    team.world.commit("Another try", app__py=THREE)
+    approval = team.approved(team.ben, commands=(ran(0),))
+    assert approval.body.supersedes
+    team.open()
+    team.refused(team.ci, series="branch/refs/heads/another", supersedes="")
     assert "said revise" in team.closed()
 
 

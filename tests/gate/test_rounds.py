@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from git_cto.gate.policy import RoundsPolicy
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.model import Record, Series
 from tests.gate.values import (
+    CI,
     MAIN,
     SERIES,
     a_continue,
@@ -158,6 +160,19 @@ def test_what_names_a_predecessor_comes_after_it_whatever_the_clocks_say() -> No
     second = record(a_verdict(time=at(10), supersedes="first"), "second")
     third = record(a_verdict(verdict="revise", time=at(20), supersedes="second"), "third")
     assert [one.id for one in in_order([third, second, first])] == ["first", "second", "third"]
+
+
+def test_what_nobody_signed_was_made_before_what_is_signed_and_names_it_whatever_its_clock_says() -> None:
+    planted = [
+        record(a_verdict(verdict="revise", time=at(50 + n), supersedes=s), i)
+        for n, s, i in [(0, "", "u"), (1, "u", "w")]
+    ]
+    approval = record(a_verdict(time=at(1), supersedes="w"), "a", signers=(CI,))
+    refusal = record(a_verdict(verdict="revise", time=at(2)), "r", signers=(CI,))
+    everything = [refusal, approval, *planted]
+    assert [one.id for one in in_order(everything)] == ["u", "w", "a", "r"]
+    assert [one.id for one in in_order([replace(one, signers=(CI,)) for one in everything])] == ["r", "u", "w", "a"]
+    assert [one.id for one in in_order([replace(one, signers=()) for one in everything])] == ["r", "u", "w", "a"]
 
 
 def test_two_branches_of_history_are_united_by_time() -> None:

@@ -41,19 +41,34 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     at once, and what names a predecessor comes after it even where its clock says otherwise.
     """
     by_id = {record.id: record for record in records}
-    followers: dict[str, list[Record]] = {}
+    times = _times(by_id)
+    followers: dict[str, list[str]] = {}
     for record in by_id.values():
-        followers.setdefault(record.body.supersedes, []).append(record)
-    ready = [_by_time(record) for record in by_id.values() if record.body.supersedes not in by_id]
+        followers.setdefault(record.body.supersedes, []).append(record.id)
+    ready = [(times[one.id], one.id) for one in by_id.values() if one.body.supersedes not in by_id]
     heapify(ready)
     placed: dict[str, Record] = {}
     while len(placed) < len(by_id):
         record_id = heappop(ready)[1] if ready else _of_a_circle({k: v for k, v in by_id.items() if k not in placed})
         placed[record_id] = by_id[record_id]
         for follower in followers.get(record_id, ()):
-            if follower.id not in placed:
-                heappush(ready, _by_time(follower))
+            if follower not in placed:
+                heappush(ready, (times[follower], follower))
     return list(placed.values())
+
+
+def _times(by_id: dict[str, Record]) -> dict[str, str]:
+    """When each record was made, by id: one that nobody vouches for no later than what is signed and supersedes it.
+
+    Else whoever may write to the notes could have an approval follow a date far ahead, and so every later refusal.
+    """
+    times = {record.id: record.body.time for record in by_id.values()}
+    for record in by_id.values():
+        before = by_id.get(record.body.supersedes) if record.trusted else None
+        while before is not None and not before.trusted and times[before.id] > record.body.time:
+            times[before.id] = record.body.time
+            before = by_id.get(before.body.supersedes)
+    return times
 
 
 def _of_a_circle(left: dict[str, Record]) -> str:
