@@ -12,6 +12,7 @@ from git_cto.errors import GitError
 from git_cto.repo.change import identify, read_listing
 from git_cto.repo.git import discover
 from git_cto.repo.lens import Lens
+from git_cto.repo.objects import MalformedTreeError, tree_entries
 from git_cto.repo.patch import view
 from tests.repo.looking import look
 from tests.world import World
@@ -182,6 +183,16 @@ def test_a_patch_that_is_out_of_step_with_the_listing_is_an_error(world: World) 
             with pytest.raises(GitError) as caught:
                 view(lens, wrong, max_bytes=10_000, summarise=lambda _: False)
             assert caught.value.code == "malformed_tree"
+
+
+ENTRY = b"100644 app.py\0" + b"1" * 20
+
+
+def test_a_tree_is_read_to_the_last_byte_or_not_at_all() -> None:
+    assert list(tree_entries(ENTRY + ENTRY, 20)) == [(b"app.py", (b"100644", "31" * 20))] * 2
+    for raw in (b"x", ENTRY[:-1], ENTRY + b"100644", ENTRY + b"\0", b"1x0644 app.py\0" + b"1" * 20, b"\0" + ENTRY):
+        with pytest.raises(MalformedTreeError, match="cannot be read"):
+            list(tree_entries(raw, 20))
 
 
 LISTED = b":100644 100644 " + b"1" * 40 + b" " + b"2" * 40 + b" M\0app.py\0"

@@ -173,10 +173,10 @@ def tree_entries(tree: bytes, width: int) -> Iterator[tuple[bytes, tuple[bytes, 
     at = 0
     while at < len(tree):
         end = tree.find(b"\0", at)
-        if end < 0:
-            raise _malformed("cannot be read")
         mode, _, name = tree[at:end].partition(b" ")
         at = end + 1 + width
+        if end < 0 or at > len(tree):
+            raise _malformed("cannot be read")
         yield name, (mode if mode in _MODES else _meant(mode), tree[end + 1 : at].hex())
 
 
