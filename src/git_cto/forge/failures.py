@@ -155,7 +155,7 @@ def out_of_patience(error: UnansweredError, asked: Asked, now: float) -> ToolErr
         )
     if not error.limited:
         return explained(error, asked)
-    back = time.strftime("%H:%M UTC", time.gmtime(now + error.wait(now)))
+    back = time.strftime("%H:%M UTC", time.gmtime(now + error.wait(now) + 59))  # the minute that begins then
     return ToolError(
         f"Could not {asked.what}: GitHub's rate limit is used up until {back}.",
         f"run it again after {back}, or with a token of its own",
