@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 from git_cto.repo.git import Git
 
+_MERGES_KEPT = 64
 # How much of a pack git maps and caches: by default all of it, however large.
 _SMALL = ("-c", "core.packedGitWindowSize=8m", "-c", "core.packedGitLimit=64m", "-c", "core.deltaBaseCacheLimit=32m")
 
@@ -33,6 +34,7 @@ class Lens(Git):
 
     def __init__(self, place: Place, environ: Mapping[str, str]) -> None:
         super().__init__(place, environ)
+        self._merged: dict[tuple[str, str], subprocess.CompletedProcess[bytes]] = {}
         self._home = private_folder(environ, "lens")
         for folder in ("refs", "objects"):
             os.mkdir(os.path.join(self._home, folder))
@@ -58,9 +60,19 @@ class Lens(Git):
         return self._stack.enter_context(self.objects())
 
     def merge_tree(self, ours: str, theirs: str) -> subprocess.CompletedProcess[bytes]:
-        """Merges two commits in memory and names the conflicts; the objects it makes vanish with the lens."""
-        self._write_here()
-        return self.attempt("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
+        """Merges two commits in memory and names the conflicts; the objects it makes vanish with the lens.
+
+        Done once for the same two, unless it failed: what it lacked may have been fetched.
+        """
+        if (ours, theirs) not in self._merged:
+            self._write_here()
+            done = self.attempt("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
+            if done.returncode not in {0, 1}:
+                return done
+            if len(self._merged) == _MERGES_KEPT:
+                self._merged.clear()
+            self._merged[ours, theirs] = done
+        return self._merged[ours, theirs]
 
     def tree(self, entries: bytes) -> str:
         """A tree of these files (as `git update-index -z --index-info` reads them), which vanishes with the lens."""
