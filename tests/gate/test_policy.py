@@ -157,14 +157,21 @@ def test_any_text_is_a_policy_or_an_error_that_can_be_read(text: str) -> None:
 def test_a_mistake_is_said_in_one_sentence_with_what_to_do() -> None:
     wrong = refused("[rounds]\nmax = 0")
     assert wrong.message == f"{WHERE}: rounds.max: Expected `int` >= 1."
-    assert wrong.hint == "see git cto init for every key"
+    assert wrong.hint == "mend it on the target branch; by default it is max = 5"
+    assert refused("[gate]\ntrust = 'sined'").hint == 'mend it on the target branch; by default it is trust = "local"'
+    assert refused("[execute]\nmax_cost = -1").hint == "mend it on the target branch"  # by default it is none
     table = refused("gate = 3")
-    assert (table.message, table.hint) == (f"{WHERE}: [gate] must be a table.", "see git cto init for every key")
+    assert (table.message, table.hint) == (f"{WHERE}: [gate] must be a table.", "write [gate] on a line of its own")
     unknown = refused("[rounds]\nmaks = 3")
     assert unknown.message == f"{WHERE}: unknown key [rounds] maks."
     assert unknown.hint == "did you mean max? (known: max, escalate_after)"
     for text in ("[gate", "gate = " + "[" * 5_000, "[rounds]\nmax = " + "9" * 5_000):
         assert refused(text).hint == "mend it on the target branch"
+
+
+@pytest.mark.parametrize("text", ["[gate]\n#trust = 'local'\n\n[gate]\n", "[gate]\ntrust = 'local'\ntrust = 'signed'"])
+def test_who_appends_what_init_wrote_already_is_told_to_take_the_signs_off(text: str) -> None:
+    assert refused(text).hint.startswith("write each [section] and each key once: take the # off")
 
 
 # ---- the digest

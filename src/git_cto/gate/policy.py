@@ -149,6 +149,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _MEND = "mend it on the target branch"
+_ONCE = "write each [section] and each key once: take the # off the lines that git cto init wrote"
 
 
 def read_policy(text: str | None, where: str) -> Policy:
@@ -163,7 +164,8 @@ def read_policy(text: str | None, where: str) -> Policy:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{where} is not TOML: {error}.", _MEND) from error
+        twice = " twice " in str(error) or "overwrite" in str(error)
+        raise PolicyError(f"{where} is not TOML: {error}.", _ONCE if twice else _MEND) from error
     except ValueError as error:  # a number of thousands of digits
         raise PolicyError(f"{where} cannot be read: it has a number that is far too long.", _MEND) from error
     except RecursionError as error:
@@ -173,7 +175,17 @@ def read_policy(text: str | None, where: str) -> Policy:
         return msgspec.convert(values, Policy)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
-        raise PolicyError(f"{where}: {path.rstrip('`')}: {what}.", "see git cto init for every key") from error
+        path = path.rstrip("`")
+        raise PolicyError(f"{where}: {path}: {what}.", f"{_MEND}{_by_default(path)}") from error
+
+
+def _by_default(path: str) -> str:
+    """What a key such as `gate.threshold` is where the policy does not say, for a hint; "" where that is no help."""
+    section, _, key = path.partition(".")
+    default = getattr(getattr(Policy(), section, None), key, None)
+    if not isinstance(default, bool | int | str):
+        return ""
+    return f"; by default it is {key} = {msgspec.json.encode(default).decode()}"  # of these as TOML has them
 
 
 def _check_keys(values: dict[str, object], where: str) -> None:
@@ -185,7 +197,7 @@ def _check_keys(values: dict[str, object], where: str) -> None:
         if section not in sections:
             raise _unknown(where, f"[{section}]", section, tuple(sections))
         if not isinstance(inner, dict):
-            raise PolicyError(f"{where}: [{section}] must be a table.", "see git cto init for every key")
+            raise PolicyError(f"{where}: [{section}] must be a table.", f"write [{section}] on a line of its own")
         for key in inner:
             if key not in sections[section]:
                 raise _unknown(where, f"[{section}] {key}", key, sections[section])
