@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from ruamel.yaml import YAML
 
 from git_cto import __version__
 from tests.forge.judge import description
-from tests.world import Said, World
+from tests.world import SOURCE, Said, World
 
 WORKFLOW = ".github/workflows/cto.yml"
 
@@ -66,6 +68,46 @@ def test_nothing_that_is_there_is_written_over(world: World) -> None:
     assert f"{WORKFLOW}: was there, kept" in done.out
     assert (world.path / WORKFLOW).read_text() == "name: mine\n"
     assert (world.path / ".cto/config.toml").read_text() == "[rounds]\nmax = 2\n"
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_the_command_that_is_printed_makes_the_ruleset_that_is_shown(world: World) -> None:
+    """What `gh api` would be given, with the App whose id was said: from anybody else the check must not count."""
+    done = init(world, "--app-id", "42", "--uses", "acme/cto@v2")
+    line = next(line for line in done.out.splitlines() if "rulesets" in line).partition("| gh api")[0]
+    world.git("config", "alias.cto", f"!{sys.executable} -m git_cto")
+    environ = {**os.environ, "PYTHONPATH": SOURCE}
+    shell = subprocess.run(["sh", "-c", line], cwd=world.path, check=True, capture_output=True, env=environ)
+    shown = json.loads(done.out.partition("is a success:\n")[2].partition("\nBy a program")[0])
+    assert json.loads(shell.stdout) == shown
+    assert '"integration_id":42' in json.dumps(shown, separators=(",", ":"))
+    assert "init --github --app-id 42 --uses acme/cto@v2 --json | jq .github.actions_policy" in done.out
+
+
+@pytest.mark.parametrize(
+    "before, now, reports, step",
+    [
+        ([], ["--app-id", "42"], "reports as GitHub Actions", f"rm {WORKFLOW}, then git cto init --github --app-id 42"),
+        (["--app-id", "42"], [], "reports as your App 42", "git cto init --github --app-id 42"),
+        ([], ["--uses", "acme/cto@v2"], "uses another action", f"rm {WORKFLOW}, then git cto init --github --uses"),
+    ],
+)
+def test_a_workflow_that_stays_and_does_not_go_with_the_ruleset_is_said_to(
+    world: World, before: list[str], now: list[str], reports: str, step: str
+) -> None:
+    init(world, *before)
+    again = init(world, *now)
+    assert reports in " ".join(again.err.split())
+    assert step in " ".join(again.out.split())
+    assert init(world, "--json", *now).json["next"].startswith(step)
+    assert reports not in init(world, *before).text
+    (world.path / WORKFLOW).unlink()
+    assert reports not in init(world, *now).text
+
+
+def test_an_app_that_a_workflow_names_by_a_variable_may_be_the_right_one(world: World) -> None:
+    world.write(WORKFLOW, "- uses: actions/create-github-app-token@v3\n  with:\n    app-id: ${{ vars.APP }}\n")
+    assert "no merge would be possible" not in init(world, "--app-id", "42").text
 
 
 def test_no_workflow_is_written_unless_it_is_wanted(world: World) -> None:

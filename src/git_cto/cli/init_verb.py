@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from git_cto.work.github_setup import GithubSetUp
 
 _COUNTS = "it counts once it is on the target branch"
-_RULESET = "git cto init --github --json | jq .github.ruleset"
-_POLICY = "git cto init --github --json | jq .github.actions_policy"
+_JSON = "git cto init --github{} --json"
+_RULESET = "jq .github.ruleset"
+_POLICY = "jq .github.actions_policy"
 
 
 @verb("init", "git cto init --hook")
@@ -43,7 +44,7 @@ def command(
     from git_cto.render.lines import wrapped
     from git_cto.render.terminal import next_line
     from git_cto.work.documents.set_up import InitDocument
-    from git_cto.work.github_setup import github_set_up
+    from git_cto.work.github_setup import against_kept, github_set_up, options
     from git_cto.work.setting_up import set_up
     from git_cto.work.signing_setup import plan_signing, set_signing_up
     from git_cto.work.skill import install_skill
@@ -53,6 +54,7 @@ def command(
     with shell.workspace() as workspace:
         to_sign = plan_signing(workspace) if signing else None  # refused before anything is written
         plan = github_set_up(workspace, app=app_id, uses=uses) if github else None
+        against, mend = against_kept(workspace, app=app_id, uses=uses) if github else ("", "")
         done = set_up(workspace, hook=hook, workflow=plan.workflow if plan else None)
         signed = set_signing_up(workspace, to_sign) if to_sign else None
         sentences = (*done.done, *(signed.done if signed else ()))
@@ -60,19 +62,21 @@ def command(
     new = dict.fromkeys(os.path.dirname(POLICY_PATH) if path == POLICY_PATH else path for path in done.new)
     if signed and signed.listed:
         new |= dict.fromkeys([os.path.dirname(SIGNERS_PATH)])
-    steps = [(f"git add {' '.join(new)} && git commit -m 'Add git-cto'", _COUNTS)] if new else []
+    steps = [(mend, "")] if against else []
+    steps += [(f"git add {' '.join(new)} && git commit -m 'Add git-cto'", _COUNTS)] if new else []
     steps.append(("git cto doctor", "checks the whole set-up"))
+    shell.notes((against,) if against else ())
     shell.document(InitDocument(done=sentences, next=steps[0][0], github=plan.protection if plan else UNSET))
     for sentence in sentences:
         shell.say(wrapped(sentence, 0, 4))
     if plan:
-        _say_how(shell, plan)
+        _say_how(shell, plan, _JSON.format(options(app_id, uses)))
     shell.say(next_line(*steps))
     return ExitCode.OK
 
 
-def _say_how(shell: Shell, plan: GithubSetUp) -> None:
-    """How the check is made required: as clicks for a person, as JSON for a program."""
+def _say_how(shell: Shell, plan: GithubSetUp, command: str) -> None:
+    """How the check is made required: as clicks for a person, as JSON for a program, which `command` prints."""
     import msgspec
 
     from git_cto.forge.address import GITHUB
@@ -85,12 +89,11 @@ def _say_how(shell: Shell, plan: GithubSetUp) -> None:
     shell.say(printable(msgspec.json.format(ruleset, indent=2).decode(), lines=True))
     slug = address.slug if address else "OWNER/REPO"
     host = "" if address is None or address.host == GITHUB else f" --hostname {typed(address.host)}"
-    shell.say(
-        f"\nBy a program, where you are an admin:\n\n  {_RULESET} | gh api{host} repos/{slug}/rulesets --input -\n"
-    )
+    shell.say("\nBy a program, where you are an admin:\n")
+    shell.say(f"  {command} | {_RULESET} | gh api{host} repos/{slug}/rulesets --input -\n")
     if told.actions_policy is not None:
         shell.say("In a public repository also, or GitHub starts no workflow on pull_request_target:\n")
-        shell.say(f"  {_POLICY} | gh api{host} repos/{slug}/actions/policies --input -\n")
+        shell.say(f"  {command} | {_POLICY} | gh api{host} repos/{slug}/actions/policies --input -\n")
     shell.say("By hand, and what keeps the secrets from other branches:\n")
     for number, words in enumerate(told.clicks, 1):
         shell.say(f"  {number:>2}. {wrapped(words, 6)[6:]}")

@@ -6,24 +6,27 @@ Asks nobody: all of it is read from the repository and from how git-cto was inst
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from git_cto import RELEASE, __version__
-from git_cto.errors import CtoError, UsageError
+from git_cto.errors import CtoError, UsageError, typed
 from git_cto.forge.address import GITHUB, Address, read_address
 from git_cto.render.workflow import WorkflowChoices, workflow_text
 from git_cto.repo.resolve import HEADS
 from git_cto.work.protecting import Protection, protection
-from git_cto.work.setting_up import default_remote
+from git_cto.work.setting_up import WORKFLOW_PATH, default_remote
 
 if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 _USES = re.compile(r"(\./[\w./-]*|[\w.-]+/[\w./-]+@[\w./-]+)", re.ASCII)
 _COMMIT = re.compile(r".*@[0-9a-f]{40}", re.ASCII)
+_APP = re.compile(r"""^ *app-id: *["']?(\d{1,18})\b""", re.MULTILINE | re.ASCII)
+_LARGEST_WORKFLOW = 1 << 20  # bytes that are looked at
 _WAIVER = "# zizmor: ignore[unpinned-uses] -- a tag; `git cto init --github --uses` takes a commit"
 
 
@@ -52,6 +55,35 @@ def github_set_up(workspace: Workspace, *, app: int | None = None, uses: str | N
         protection=protection(_target(workspace), address, app),
         address=address,
     )
+
+
+def against_kept(workspace: Workspace, *, app: int | None, uses: str | None) -> tuple[str, str]:
+    """Why the workflow that is there, and stays, does not go with these choices, and what to type; "" twice if it does.
+
+    A ruleset that waits for the check of an App which no workflow reports would wait for ever.
+    """
+    try:
+        with open(os.path.join(workspace.place.worktree or "", WORKFLOW_PATH), "rb") as file:
+            text = file.read(_LARGEST_WORKFLOW).decode("utf-8", "replace")
+    except OSError:
+        return "", ""
+    again = f"rm {WORKFLOW_PATH}, then git cto init --github{options(app, uses)}"
+    found = _APP.search(text)
+    there = int(found[1]) if found else None
+    if there != app and (found or "create-github-app-token" not in text):  # else nobody knows which App it is
+        reports = f"your App {there}" if there is not None else "GitHub Actions"
+        waits = f"your App {app}" if app is not None else "GitHub Actions"
+        step = again if app is not None else f"git cto init --github{options(there, uses)}"
+        which = f"{WORKFLOW_PATH} reports as {reports}, and this ruleset waits for {waits}"
+        return f"{which}: no merge would be possible.", step
+    if uses is not None and f"uses: {uses}" not in text:
+        return f"{WORKFLOW_PATH} uses another action than {uses}.", again
+    return "", ""
+
+
+def options(app: int | None, uses: str | None) -> str:
+    """The options that say the same choices again, for a command to type."""
+    return (f" --app-id {app}" if app is not None else "") + (f" --uses {typed(uses)}" if uses is not None else "")
 
 
 def _target(workspace: Workspace) -> str:
