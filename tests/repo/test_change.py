@@ -153,7 +153,7 @@ def test_an_empty_change_is_nothing_to_review_and_no_approval(topic: World) -> N
     gate = topic.cto("gate", "--json")
     assert (gate.code, gate.json["allowed"]) == (1, False)
     assert "nothing to approve" in gate.json["reasons"][0]
-    assert refused(topic.cto("override", "--reason", "because", "--json"), 2, "usage")
+    assert refused(topic.cto("override", "--reason", "because", "--json"), 2, "empty_change")
 
 
 # ---- shallow, partial, damaged
