@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from tests.keys import known_key
 from tests.world import World, finding, review_reply
 
 
@@ -80,6 +81,24 @@ def test_where_the_gate_is_open_the_next_step_is_the_merge_from_anywhere(world: 
     assert land == f"git switch main && git merge --no-ff {world.head[:12]}"
     assert subprocess.run(land, shell=True, cwd=world.path, capture_output=True, check=False).returncode == 0
     assert world.git("rev-list", "--count", "main..topic") == "0"
+
+
+def test_what_was_decided_about_another_branch_is_asked_about_there(world: World) -> None:
+    """Where somebody else's branch is decided on from main, main itself has nothing that the gate could be asked of."""
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    world.git("branch", "stem", "main")
+    world.git("switch", "--quiet", "main")
+    decided = world.cto("override", "topic", "--base", "stem", "--reason", "Fine", "--json").json["next"]
+    assert decided == "git cto gate topic --base stem"
+    assert world.cto(*words(decided)[2:]).code == 0
+    key = known_key(world.path.parent / "keys", "ben@example.org")
+    world.git("config", "gpg.format", "ssh")
+    world.git("config", "user.signingkey", str(key.path))
+    assert "git cto gate topic --base stem   asks" in world.cto("sign", "topic", "--base", "stem", "--overrides").out
+    world.policy('[gate]\ntrust = "signed"\n')
+    unlisted = world.cto("override", "topic", "--reason", "Fine", "--no-sign", "--json").json["next"]
+    assert unlisted == "git cto sign --overrides topic, by an allowed signer"
 
 
 def test_once_trunk_is_approved_the_tasks_lead_to_the_gate(world: World) -> None:

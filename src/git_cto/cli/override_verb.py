@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_cto.cli.shell import Shell, sign_option, verb
+from git_cto.cli.shell import Shell, same, sign_option, verb
 from git_cto.errors import ExitCode
 
 
@@ -23,7 +23,9 @@ def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sig
         shell.ready_to_sign(workspace, sign)
         decided = override(workspace, rev, reason=reason, base=base)
     found = decided.survey
-    step = "git cto gate" if not decided.doubts else "git cto sign --overrides, by an allowed signer"
+    step = same("git cto gate", rev, base)
+    if decided.doubts:
+        step = same("git cto sign --overrides", rev, base) + ", by an allowed signer"
     shell.notes(decided.doubts)
     shell.document(decision_document(decided.record, decided.doubts, step))
     shell.say(f"Recorded: the change of {found.head.name} may be merged into {found.target.name}.")

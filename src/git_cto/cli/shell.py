@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from msgspec import Struct
 
-from git_cto.errors import CtoError, ToolError, UsageError
+from git_cto.errors import CtoError, ToolError, UsageError, typed
 from git_cto.redaction import printable, redact_document, redacted, secret_values
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ def verb(name: str, example: str) -> Callable[[Callable[..., int]], click.Comman
         return click.command(name, context_settings={"help_option_names": ["-h", "--help"]})(call)
 
     return decorate
+
+
+def same(command: str, rev: str | None, base: str | None) -> str:
+    """A command about the same change: with the REV and the --base that were typed for this one."""
+    about = ([typed(rev)] if rev else []) + ([f"--base {typed(base)}"] if base else [])
+    return " ".join([command, *about])
 
 
 def sign_option(function: F) -> F:

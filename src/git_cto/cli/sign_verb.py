@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_cto.cli.shell import Shell, verb
+from git_cto.cli.shell import Shell, same, verb
 from git_cto.errors import ExitCode
 
 
@@ -33,5 +33,6 @@ def command(shell: Shell, *, rev: str | None, base: str | None, overrides: bool)
         shell.say(log_text(done.added, now(), shell.style))
     else:
         shell.say(f"It has the signature of {done.key} already.")
-    shell.say(next_line(("git cto sync", "sends it"), ("git cto gate", "asks whether it may be merged now")))
+    gate = same("git cto gate", rev, base)
+    shell.say(next_line(("git cto sync", "sends it"), (gate, "asks whether it may be merged now")))
     return ExitCode.OK
