@@ -83,7 +83,7 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
         if found.change.base == found.target.commit
         else conflicts(workspace.lens, found.target.commit, found.head.commit)
     )
-    wrote = _who_wrote(workspace, found)
+    wrote = who_wrote(workspace, found)
     facts = Facts(
         found.target,
         conflicting,
@@ -134,7 +134,7 @@ def _standing(found: Survey) -> Standing:
     return standing([record for record in found.records if record.trusted], found.series, found.policy.rounds)
 
 
-def _who_wrote(workspace: Workspace, found: Survey) -> Authorship | None:
+def who_wrote(workspace: Workspace, found: Survey) -> Authorship | None:
     """Who wrote the change; only asked where something hangs on it."""
     gate = found.policy.gate
     signed = gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in found.records)

@@ -1,7 +1,8 @@
 """Proving that a change may be merged, step by step: all of it from objects, the ledger and the target, offline.
 
 The gate decides; what is shown here is what its decision rests on, computed again where that is possible: the change,
-the record that speaks for it, its signatures, policy, coverage and digests.
+the record that speaks for it, its signatures, policy, coverage and digests. What counts for the gate is what counts
+here: a record that it leaves out is told of, and proves and disproves nothing.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ from git_cto.errors import ToolError
 from git_cto.gate.digests import outcomes_digest, plan_digest
 from git_cto.gate.globs import matches
 from git_cto.gate.rounds import in_order
+from git_cto.gate.trust import admitted, why_not_admitted
 from git_cto.ledger.records import kind_of
 from git_cto.ledger.signers import SIGNERS_PATH
 from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
 from git_cto.render.words import counted, coverage_words
 from git_cto.repo.patch import view
 from git_cto.work.counting import out_of_force
-from git_cto.work.gating import gate
+from git_cto.work.gating import gate, who_wrote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from git_cto.gate.decision import Decision
-    from git_cto.model import Record
+    from git_cto.model import Record, Signer, Target
     from git_cto.work.surveying import Survey
     from git_cto.work.workspace import Workspace
 
@@ -81,13 +83,17 @@ def _steps(workspace: Workspace, found: Survey, decision: Decision) -> Iterator[
     yield Step("change", bool(change.files), f"{change.id[:12]} ({size}), computed again; sha256 {change.sha256[:16]}…")
     about = [one for one in in_order(found.records) if _speaks_for(one, found)]
     yield Step("records", bool(about), f"{counted(len(about), 'record')} about exactly this change and target")
-    record = decision.by or (about[-1] if about else None)
+    authors = _authors(workspace, found)
+    counting = {one.id: one for record in found.records if (one := admitted(record, found.policy.gate, authors))}
+    latest = [one for one in about if one.id in counting] or about
+    record = decision.by or (latest[-1] if latest else None)
     if record is None:
         return
     yield _record(record)
-    yield from _signatures(workspace, found, about)
+    yield from _signatures(workspace, found, about, counting, authors)
+    yield from _lines(workspace, found.target)
     if isinstance(record.body, VerdictRecord):
-        yield from _verdict(workspace, found, record.body)
+        yield from _verdict(workspace, found, record.body, counting)
     else:
         yield Step("policy", None, f"{found.policy.digest[:16]}… of {found.target.name} at {found.target.commit[:12]}")
 
@@ -109,31 +115,68 @@ def _record(record: Record) -> Step:
     return Step("record", True, f"{record.id[:12]}: {kind_of(body)} by {body.actor.name}, {body.time}")
 
 
-def _signatures(workspace: Workspace, found: Survey, about: list[Record]) -> Iterator[Step]:
-    """Who signed what speaks for the change, and which lines of the list do not count."""
-    wanted = found.policy.gate.trust == "signed"
-    checked = about if wanted else workspace.trusting(about, found.target)
-    where = f"{SIGNERS_PATH} of {found.target.name} at {found.target.commit[:12]}"
-    for one in checked:
-        what = f"{one.id[:12]} {kind_of(one.body)}"
-        for signer in one.signers:
-            yield Step("signature", True, f"{what}: {signer.principal}, {signer.key}, in {where}")
-        if not one.signers:
-            yield Step("signature", one.own if wanted else None, f"{what}: {one.doubt or 'it is not signed'}")
-    for line in workspace.signers(found.target).ignored:
-        yield Step("signers", None, f"line {line.number} of {where} does not count: {line.why}")
-    for number, why in out_of_force(workspace, found.target).items():
-        yield Step("signers", None, f"line {number} of {where} does not count: {why}")
+def _authors(workspace: Workspace, found: Survey) -> frozenset[str]:
+    """Who wrote the change, as the gate asks it."""
+    wrote = who_wrote(workspace, found)
+    return wrote.addresses if wrote else frozenset()
 
 
-def _verdict(workspace: Workspace, found: Survey, body: VerdictRecord) -> Iterator[Step]:
+def _signatures(
+    workspace: Workspace, found: Survey, about: list[Record], counting: Mapping[str, Record], authors: frozenset[str]
+) -> Iterator[Step]:
+    """Who signed what speaks for the change.
+
+    Where signatures count, `counting` are the records that do, with those signers whose word does. Beside them others
+    say nothing, whoever put them there; only where there is none at all is that what breaks the proof.
+    """
+    if found.policy.gate.trust != "signed":
+        for one in workspace.trusting(about, found.target):
+            yield from _signed(one, one.signers, found.target)
+            if not one.signers:
+                yield Step("signature", None, f"{_named(one)}: {one.doubt or 'it is not signed'}")
+        return
+    none_counts = not any(one.id in counting for one in about)
+    for one in about:
+        good = counting.get(one.id)
+        why = why_not_admitted(one, authors)
+        if good is None:
+            yield Step("signature", False if none_counts else None, f"{_named(one)} does not count: {why}")
+            continue
+        yield from _signed(one, good.signers, found.target)
+        if not good.signers:
+            yield Step("signature", True, f"{_named(one)}: recorded by this very process")
+        elif good.signers != one.signers:
+            yield Step("signature", None, f"{_named(one)}: {why}, so that does not count")
+
+
+def _signed(record: Record, signers: tuple[Signer, ...], target: Target) -> Iterator[Step]:
+    where = f"{SIGNERS_PATH} of {target.name} at {target.commit[:12]}"
+    for signer in signers:
+        yield Step("signature", True, f"{_named(record)}: {signer.principal}, {signer.key}, in {where}")
+
+
+def _named(record: Record) -> str:
+    return f"{record.id[:12]} {kind_of(record.body)}"
+
+
+def _lines(workspace: Workspace, target: Target) -> Iterator[Step]:
+    """The lines of the target's list that do not count."""
+    ignored = {line.number: line.why for line in workspace.signers(target).ignored}
+    for number, why in (*ignored.items(), *out_of_force(workspace, target).items()):
+        where = f"line {number} of {SIGNERS_PATH} of {target.name} at {target.commit[:12]}"
+        yield Step("signers", None, f"{where} does not count: {why}")
+
+
+def _verdict(
+    workspace: Workspace, found: Survey, body: VerdictRecord, counting: Mapping[str, Record]
+) -> Iterator[Step]:
     """What a verdict says of itself, computed again."""
     same_policy = body.digests.policy in _digests(found)
     was = "as it was then" if same_policy else "it was another one then; judged by today's"
     yield Step("policy", None, f"of {found.target.name} at {found.target.commit[:12]}, {was}")
     yield _coverage(workspace, found, body, same_policy=same_policy)
     if body.digests.plan:
-        yield _plan(found, body)
+        yield _plan(found, body, counting)
     same = outcomes_digest(body.results, body.commands) == body.digests.outcomes
     observed = f"{counted(len(body.results), 'result')}, {counted(len(body.commands), 'command')}"
     yield Step("outcomes", same, f"{observed}: {'the digest fits' if same else 'the digest does not fit'}")
@@ -165,9 +208,15 @@ def _coverage(workspace: Workspace, found: Survey, body: VerdictRecord, *, same_
     return Step("coverage", same, f"{said}, {'computed again' if same else 'and it is another one now'}")
 
 
-def _plan(found: Survey, body: VerdictRecord) -> Step:
+def _plan(found: Survey, body: VerdictRecord, counting: Mapping[str, Record]) -> Step:
+    """The plan that it was given for, in a record that counts."""
+    uncounted = ""
     for one in found.records:
-        if isinstance(one.body, PlanRecord) and plan_digest(one.body.plan) == body.digests.plan:
+        if not isinstance(one.body, PlanRecord) or plan_digest(one.body.plan) != body.digests.plan:
+            continue
+        what = f"{one.id[:12]} of {body.run}, the digest fits"
+        if one.id in counting:
             signers = "".join(f"; signed by {signer.principal}" for signer in one.signers)
-            return Step("plan", True, f"{one.id[:12]} of {body.run}, the digest fits{signers}")
-    return Step("plan", False, f"{body.digests.plan[:16]}… is in no record that was found")
+            return Step("plan", True, f"{what}{signers}")
+        uncounted = f"{what}, but it does not count: {one.doubt or 'it is not signed'}"
+    return Step("plan", False, uncounted or f"{body.digests.plan[:16]}… is in no record that was found")
