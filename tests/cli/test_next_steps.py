@@ -101,6 +101,27 @@ def test_what_was_decided_about_another_branch_is_asked_about_there(world: World
     assert unlisted == "git cto sign --overrides topic, by an allowed signer"
 
 
+def test_what_landed_as_a_row_is_asked_about_as_a_row(world: World) -> None:
+    """One commit of it alone is what nobody approved."""
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    world.commit("And a second file", more__py="1\n")
+    assert world.cto("override", "--reason", "Fine").code == 0
+    world.git("switch", "--quiet", "main")
+    world.commit("Meanwhile", other__py="1\n")
+    world.git("switch", "--quiet", "topic")
+    world.git("rebase", "--quiet", "main")
+    world.git("switch", "--quiet", "main")
+    world.git("merge", "--quiet", "--ff-only", "topic")
+    for argv in (["gate"], ["verify"], ["log"]):
+        said = " ".join(world.cto(*argv).out.split())
+        assert "Next: git cto audit main~2..main for what has landed" in said, argv
+    assert world.cto("audit", "main~2..main", "--local").code == 0
+    assert world.cto("audit", "main~1..main", "--local").code == 1
+    world.commit("Nobody judged this", third__py="1\n")
+    assert "git cto audit main~1..main" in " ".join(world.cto("gate").out.split())
+
+
 def test_once_trunk_is_approved_the_tasks_lead_to_the_gate(world: World) -> None:
     world.planned()
     world.cto("start", "t1")

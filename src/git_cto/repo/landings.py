@@ -16,7 +16,7 @@ from git_cto.repo.change import blob_id
 from git_cto.repo.git import git_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from git_cto.repo.lens import Lens
 
@@ -56,7 +56,7 @@ class Landing(Struct, frozen=True):
         return self.parents[0] if self.parents else ""
 
 
-def landings(lens: Lens, tip: str, without: Sequence[str] = ()) -> Iterator[Landing]:
+def landings(lens: Lens, tip: str, without: Sequence[str] = ()) -> Generator[Landing, None, None]:
     """What landed on the way to commit `tip`, the newest first, except what the commits `without` have already.
 
     Takes the same memory for any length of history. Raises `GitError` where history is missing.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -285,6 +285,33 @@ class Audit:
             fault = f"{REVOKED_PATH} on {self._target.name} is no ordinary file, so no signature counts."
             return _Rules(policy, Signers(fault=fault))
         return _Rules(policy, read_signers(workspace.bytes_at(commit, SIGNERS_PATH), self._revoked))
+
+
+def newest_row(workspace: Workspace, target: Target) -> int:
+    """How many commits landed last under one approval or override, by what is recorded; 1 where nothing is.
+
+    Only looked up: whether that record counts is what the audit of these commits says.
+    """
+    with closing(landings(workspace.lens, target.commit)) as landed:
+        row: Row | None = None
+        for landing in islice(landed, LONGEST_ROW):
+            if not landing.onto or not landing.files:
+                break
+            if row is None:
+                row = Row(landing)
+            else:
+                row.extend(landing)
+            change = row.change(workspace.place.object_format)
+            records = workspace.ledger.find(change=change.id, objects=workspace.objects) if change.files else []
+            if any(_lets_in(one, target) for one in records):
+                return len(row.landings)
+    return 1
+
+
+def _lets_in(record: Record, target: Target) -> bool:
+    body = record.body
+    approves = isinstance(body, OverrideRecord) or (isinstance(body, VerdictRecord) and body.verdict == "approve")
+    return approves and body.target == target.ref
 
 
 def audit(workspace: Workspace, revisions: str | None, *, target: Target, signed: bool) -> Iterator[Audited]:

@@ -123,8 +123,10 @@ def landed_step(workspace: Workspace, head: Head, target: Target) -> str:
     """What asks about the newest landing, where the head is the target itself; "" where it is not."""
     if head.commit != target.commit or workspace.objects.info(f"{head.commit}~1") is None:
         return ""
+    from git_cto.work.auditing import newest_row  # noqa: PLC0415 -- start-up
+
     name = typed(head.name)
-    return f"git cto audit {name}~1..{name}"
+    return f"git cto audit {name}~{newest_row(workspace, target)}..{name}"
 
 
 def _standing(found: Survey) -> Standing:
