@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import subprocess
 
@@ -18,13 +20,15 @@ def test_the_log_of_a_branch_is_its_series_the_newest_first(world: World) -> Non
     world.reviewed()
     world.cto("override", "--reason", "For the record")
     said = world.cto("log")
-    kinds = [line.split()[1] for line in said.out.splitlines()]
+    kinds = [line.split()[2] for line in said.out.splitlines()]
     assert (said.code, kinds) == (0, ["override", "approve", "revise"])
     assert all(len(line) <= 80 for line in said.out.splitlines())
     assert "…" in said.out
     assert said.out.splitlines()[0].endswith("just now")
     listed = world.cto("log", "--json").json["records"]
     assert [one["kind"] for one in listed] == ["override", "verdict", "verdict"]
+    named = [(one["subject"]["head"][:7], one["id"][:7]) for one in listed]
+    assert [tuple(line.split()[:2]) for line in said.out.splitlines()] == named
 
 
 def test_the_log_of_a_run_has_its_plan_whatever_is_checked_out_of_it(world: World) -> None:
@@ -110,7 +114,53 @@ def test_show_of_a_commit_is_the_last_word_on_it(world: World) -> None:
     for argv in ([], [world.head], [world.head[:10]], [f"cto/{run}/trunk"]):
         assert world.cto("show", *argv).out.startswith("✗ revise"), argv
     world.cto("override", "--reason", "By hand, with Bob")
-    assert "By hand, with Bob" in world.cto("show").out
+    assert world.cto("show").out.startswith("override   By hand, with Bob\n")
+
+
+def test_a_record_is_shown_and_exported_by_its_id_as_the_log_prints_it(world: World) -> None:
+    run = world.planned()
+    do(world, "t1", "app.py", THREE)
+    world.reviewed(summary="It says 3.")
+    world.cto("override", "--reason", "By hand")
+    world.git("switch", "--quiet", "main")
+    for line in world.cto("log", "--all").out.splitlines():
+        one = line.split()[1]
+        [listed] = world.cto("show", one, "--json").json["records"]
+        assert listed["id"].startswith(one)
+        assert f"record {listed['id']}" in world.cto("show", listed["id"]).out
+        envelope = json.loads(world.cto("show", one, "--export", "dsse").out)
+        assert hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest() == listed["id"]
+    assert world.cto("show", run).out.startswith(f"Run {run}")
+
+
+def test_an_id_that_names_no_record_or_several_is_asked_back_and_a_commit_goes_before_it(world: World) -> None:
+    changed(world)
+    world.reviewed()
+    [one] = records(world)
+    missing = world.cto("show", "0" * 12)
+    assert (missing.code, missing.out) == (2, "")
+    assert "'000000000000' names neither a commit nor a record here." in missing.err
+    assert world.cto("show", one["id"][:3]).code == 2, "too short"
+    world.git("branch", one["id"][:8], "main")
+    assert "no record about" in world.cto("show", one["id"][:8]).err
+    assert one["id"] in world.cto("show", one["id"][:9]).out
+
+
+def test_show_names_the_others_about_the_same_change_and_which_of_them_the_gate_rests_on(world: World) -> None:
+    changed(world)
+    world.reviewed()
+    assert world.cto("show").err == "", "there is no other"
+    world.cto("override", "--reason", "By hand")
+    override, approval = (one["id"] for one in records(world))
+    said = world.cto("show")
+    assert said.out.startswith("override   By hand\n")
+    told = f"note: the gate rests on this override, {override[:7]}; also about this change: approve {approval[:7]}"
+    assert " ".join(said.err.split()) == f"{told} (unsigned); git cto show takes an id"
+    assert world.cto("show", approval[:7]).out.startswith("✓ approve")
+    world.commit("Say 3", app__py=THREE)
+    old = world.cto("show")
+    assert " ".join(old.err.split()).startswith("note: this is about commit "), old.text
+    assert "not about topic as it is now" in " ".join(old.err.split())
 
 
 @pytest.mark.parametrize(

@@ -716,8 +716,15 @@ def test_the_log_says_who_signed_and_what_nobody_could_verify(team: Team) -> Non
     assert "[signed by ben@example.org]" in lines[2]
     assert "[signed, not verified]" in lines[1]
     assert "signed" not in lines[0]
-    shown = team.world.cto("show").out
-    assert "\nunsigned\n" in shown
+    shown = team.world.cto("show")
+    assert "\nsigned by ben@example.org with" in shown.out, "what the gate rests on"
+    told = " ".join(shown.err.split())
+    others = r"revise [0-9a-f]{7} \(unsigned\), override [0-9a-f]{7} \(signed, not verified\)"
+    assert re.search(f"; also about this change: {others}; ", told)
+    exported = team.world.cto("show", "--export", "dsse")
+    assert len(json.loads(exported.out)["signatures"]) == 1
+    assert " ".join(exported.err.split()) == told
+    assert "\nunsigned\n" in team.world.cto("show", lines[0].split()[1]).out
     everything = team.world.cto("log", "--all").out
     assert everything.count("[signed, not checked]") == 2
 
@@ -728,7 +735,7 @@ def test_a_log_of_everything_checks_signatures_where_it_is_asked_to(team: Team) 
     team.let_in(team.eve)
     team.refused()
     said = team.world.cto("log", "--all", "--show-signature").out
-    refused, overridden, approved = re.split(r"^[0-9a-f]{7}  ", said, flags=re.MULTILINE)[1:]
+    refused, overridden, approved = re.split(r"^[0-9a-f]{7} [0-9a-f]{7}  ", said, flags=re.MULTILINE)[1:]
     assert refused.split("\n")[1].strip() == "unsigned"
     why = f"signed, not verified: the key {fingerprint(team.eve.blob)} is not in .cto/allowed_signers"
     assert why in " ".join(overridden.split())

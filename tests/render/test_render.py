@@ -216,11 +216,11 @@ def test_the_log() -> None:
     ]
     text = checked(lambda style: log_text(records, at(60), style))
     assert text.split("\n") == [
-        "aaaaaaa  approve    round 2 It says 2.  1 minute ago",
-        "aaaaaaa  abort      round 1 It says 2.  30 minutes ago",
-        "aaaaaaa  override   Ada: It is urgent.  50 minutes ago",
-        "aaaaaaa  continue   Ada: Go on.  59 minutes ago",
-        "aaaaaaa  plan       say-2-3f2a1c Say 2  1 hour ago",
+        "aaaaaaa fffffff  approve   round 2 It says 2.  1 minute ago",
+        "aaaaaaa fffffff  abort     round 1 It says 2.  30 minutes ago",
+        "aaaaaaa fffffff  override  Ada: It is urgent.  50 minutes ago",
+        "aaaaaaa fffffff  continue  Ada: Go on.  59 minutes ago",
+        "aaaaaaa fffffff  plan      say-2-3f2a1c Say 2  1 hour ago",
     ]
 
 
@@ -232,14 +232,14 @@ def test_a_log_with_signatures_says_below_each_record_who_signed_it() -> None:
     listed = [by_two, bad, unseen, told(a_continue(time=at(0)))]
     text = checked(lambda style: log_text(listed, at(1), style, signatures=True))
     assert text.split("\n") == [
-        "aaaaaaa  approve    round 1 It says 2.  1 minute ago",
+        "aaaaaaa fffffff  approve   round 1 It says 2.  1 minute ago",
         f"         signed by {CI.principal} with {CI.key}",
         f"         signed by ben with {CI.key}",
-        "aaaaaaa  override   Ada: It is urgent.  1 minute ago",
+        "aaaaaaa fffffff  override  Ada: It is urgent.  1 minute ago",
         "         signed, not verified: the key of ben was revoked",
-        "aaaaaaa  plan       say-2-3f2a1c Say 2  1 minute ago",
+        "aaaaaaa fffffff  plan      say-2-3f2a1c Say 2  1 minute ago",
         "         signed, not checked",
-        "aaaaaaa  continue   Ada: Go on.  1 minute ago",
+        "aaaaaaa fffffff  continue  Ada: Go on.  1 minute ago",
         "         unsigned",
     ]
     brief = log_text(listed, at(1), plain).split("\n")
@@ -256,8 +256,8 @@ def test_signers_of_any_number_and_length_leave_its_round_to_a_line_of_the_log(f
     signers = tuple(replace(CI, principal=name) for name in (first, "bob@example.com", "carol@example.com"))
     one = replace(told(a_verdict(time=at(0))), signers=signers, signatures=(Signature(keyid="", sig=b"x"),))
     line = checked(lambda style: log_text([one], at(45), style))
-    assert " approve    round 1" in line
-    assert f"[signed by {first[:12]}" in line
+    assert " approve   round 1" in line
+    assert f"[signed by {first[:11]}" in line
     assert " +2]  " in line
 
 
@@ -297,7 +297,9 @@ def test_a_record_in_full() -> None:
     ):
         assert line in text.split("\n")
     assert "It says 1." in checked(lambda style: record_text(told(a_plan_record()), style))
-    assert "for branch topic into refs/heads/main" in record_text(told(an_override()), plain)
+    overridden = record_text(told(an_override()), plain)
+    assert overridden.startswith("override   It is urgent.\nfor branch topic into refs/heads/main\n")
+    assert record_text(told(a_continue()), plain).startswith("continue   Go on.\n")
 
 
 def test_what_comes_next() -> None:

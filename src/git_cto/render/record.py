@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_cto.model import PlanRecord, VerdictRecord
-from git_cto.render.lines import wrapped
+from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
+from git_cto.render.lines import filled, wrapped
 from git_cto.render.terminal import plan_text, verdict_text
 from git_cto.render.words import series_words, signature_words
 
@@ -23,7 +23,9 @@ def record_text(record: Record, style: Style) -> str:
     elif isinstance(body, VerdictRecord):
         text = verdict_text(record, style) + "\n" + "\n".join(_beyond(body))
     else:
-        text = wrapped(body.reason) + "\n" + wrapped(f"for {series_words(body.series)} into {body.target}", 0, 4)
+        word, colour = ("override", "yellow") if isinstance(body, OverrideRecord) else ("continue", "")
+        text = style(word, colour, bold=True) + filled(f"{word}   ", body.reason, 4).removeprefix(word)
+        text += "\n" + wrapped(f"for {series_words(body.series)} into {body.target}", 0, 4)
     by = wrapped(f"{_by(body.actor)} · {body.time}", 0, 4)
     signed = [wrapped(words, 0, 4) for words in signature_words(record)]
     return "\n".join([f"{text}\n\n{by}", *signed, f"record {record.id}"])

@@ -37,8 +37,8 @@ _VERBS = {
     "run_command": "run",
     "verify": "verify",
 }
-_SHORTEST = 12  # columns for what a record says, before who signed it is left out
-_SIGNED = 32  # columns for who signed it
+_SHORTEST = 18  # columns for what a record says, which who signed it leaves to it
+_SIGNED = (20, 32)  # columns for who signed it: with fewer it is left out
 _SUGGESTED = 8  # lines of a suggestion that are shown
 _COLOURS = {"approve": "green", "revise": "red", "abort": "red", "open": "green", "closed": "red"}
 
@@ -243,7 +243,10 @@ def gate_text(word: str, reasons: Sequence[str], extra: str, style: Style) -> st
 
 
 def log_text(records: Iterable[Record], now: str, style: Style, *, signatures: bool = False) -> str:
-    """Records, one line each, the newest first; with `signatures` each is followed by who signed it."""
+    """Records, one line each, the newest first: the commit it is about, its id, what it says.
+
+    With `signatures` each is followed by who signed it.
+    """
     lines: list[str] = []
     for record in records:
         lines.append(_log_line(record, now, style, signed=not signatures))
@@ -255,11 +258,12 @@ def _log_line(record: Record, now: str, style: Style, *, signed: bool) -> str:
     body = record.body
     when = ago(body.time, now)
     what, colour, about = _log_words(body)
-    start = f"{record.subject.head[:7]}  "
-    by = f"  [{shortly_signed_words(record, _SIGNED)}]" if record.signatures and signed else ""
+    start = f"{record.subject.head[:7]} {record.id[:7]}  "
     room = page() - len(start) - len(when) - 2
-    by = by if room - width(by) > _SHORTEST else ""
-    line = cut(f"{what:<9}  {printable(about)}", room - width(by))
+    least, most = _SIGNED
+    columns = min(most, room - len("  []") - _SHORTEST)
+    by = f"  [{shortly_signed_words(record, columns)}]" if record.signatures and signed and columns >= least else ""
+    line = cut(f"{what:<8}  {printable(about)}", room - width(by))
     return start + style(what, colour) + line.removeprefix(what) + by + "  " + when
 
 
