@@ -279,7 +279,7 @@ def test_in_a_bare_repository(untooled: World, tmp_path: Path) -> None:
 def test_before_the_first_commit(untooled: World, tmp_path: Path) -> None:
     untooled.git("init", "--quiet", str(tmp_path / "new"))
     policy = the(doctor(untooled, "-C", str(tmp_path / "new"))[1], "policy", "problem")
-    assert "there is no main or master" in policy["message"]
+    assert policy["message"] == "There is no commit here yet."
 
 
 def test_a_shallow_clone(untooled: World, tmp_path: Path) -> None:
@@ -322,9 +322,9 @@ def test_settings_are_told(untooled: World) -> None:
     [
         ("[rounds]\nmaximum = 3\n", "main:.cto/config.toml: unknown key [rounds] maximum.", "did you mean max?"),
         ("[round]\nmax = 3\n", "main:.cto/config.toml: unknown key [round].", "did you mean rounds?"),
-        ("[rounds]\nmax = 'many'\n", "main:.cto/config.toml: rounds.max: Expected `int`, got `str`.", "git cto init"),
+        ("[rounds]\nmax = 'many'\n", "main:.cto/config.toml: rounds.max: Expected `int`, got `str`.", "is max = 5"),
         ("[rounds\n", "main:.cto/config.toml is not TOML", "on the target branch"),
-        ("rounds = 1\n", "main:.cto/config.toml: [rounds] must be a table.", "git cto init"),
+        ("rounds = 1\n", "main:.cto/config.toml: [rounds] must be a table.", "write [rounds] on"),
     ],
 )
 def test_a_policy_of_the_target_that_cannot_be_read(untooled: World, text: str, message: str, hint: str) -> None:
@@ -348,6 +348,27 @@ def test_a_policy_that_is_not_on_the_target_yet(untooled: World) -> None:
     assert f"{untooled.path}/.cto/config.toml: unknown key [rounds] maximum." in policy["message"]
     untooled.write(".cto/config.toml", b"\xff")
     the(doctor(untooled)[1], "policy", "problem")
+
+
+def test_what_was_committed_and_not_pushed_is_named(untooled: World) -> None:
+    """In a clone it is the remote's branch that counts, wherever one's own stands."""
+    untooled.git("clone", "--quiet", "--bare", ".", "../origin.git")
+    untooled.git("remote", "add", "origin", "../origin.git")
+    untooled.git("fetch", "--quiet", "origin")
+    assert untooled.cto("init").code == 0
+    assert "git commit" in the(doctor(untooled)[1], "policy", "warning")["hint"]
+    untooled.commit("Policy")
+    first = the(doctor(untooled)[1], "policy", "warning")
+    assert first["message"].startswith(".cto/config.toml of main here: not on origin/main yet")
+    typed(untooled, first["hint"].partition(", or")[0])
+    the(doctor(untooled)[1], "policy", "ok")
+    untooled.commit("Something else", other__py="1\n")
+    the(doctor(untooled)[1], "policy", "ok")
+    untooled.write(".cto/allowed_signers", "# nobody\n")
+    untooled.commit("Signers")
+    assert [one["state"] for one in doctor(untooled)[1]["policy"]] == ["ok", "warning"]
+    untooled.git("reset", "--quiet", "--hard", "HEAD~3")
+    the(doctor(untooled)[1], "policy", "ok")
 
 
 def test_a_policy_that_wants_signatures(untooled: World) -> None:
@@ -457,8 +478,20 @@ def test_dangerous_refspecs_are_named_with_the_command_that_removes_them(untoole
 def test_a_remote_whose_records_are_not_fetched(untooled: World) -> None:
     untooled.git("remote", "add", "up.stream", "../upstream.git")
     _, checks = doctor(untooled)
-    typed(untooled, the(checks, "remotes", "warning")["hint"])
+    git, cto, *verb = the(checks, "remotes", "warning")["hint"].split()
+    assert (git, cto, untooled.cto(*verb).code) == ("git", "cto", 0)
     the(doctor(untooled)[1], "remotes", "ok")
+
+
+def test_a_remote_whose_records_a_bare_repository_does_not_fetch(untooled: World) -> None:
+    untooled.git("clone", "--quiet", "--bare", ".", "../bare.git")
+    untooled.git("-C", "../bare.git", "remote", "add", "up.stream", "../upstream.git")
+    there = ("-C", str(untooled.path.parent / "bare.git"))
+    found = doctor(untooled, *there)[1]["remotes"]
+    assert {one["state"] for one in found} == {"warning"}
+    for one in found:
+        typed(untooled, f"cd ../bare.git && {one['hint']}")
+    assert {one["state"] for one in doctor(untooled, *there)[1]["remotes"]} == {"ok"}
 
 
 # ---- hook and artifacts --------------------------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from git_cto.gate.policy import POLICY_PATH, read_policy
 from git_cto.ledger.artifacts import FOLDER, ArtifactsError, main_worktree
 from git_cto.ledger.notes import READABLE_REF, RECORDS_REF, SHADOW_REF, Notes
 from git_cto.ledger.records import decode
+from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH
 from git_cto.ledger.sync import dangerous_refspecs, wanted_refspec
 from git_cto.ledger.tree import Lines
 from git_cto.render.words import counted
-from git_cto.repo.resolve import HEADS
+from git_cto.repo.resolve import HEADS, REMOTES
 from git_cto.work.checking import Check, ok, told
 from git_cto.work.checking_signing import check_signing
 from git_cto.work.setting_up import follows, hook_path, hook_state, remotes
@@ -27,6 +28,7 @@ from git_cto.work.setting_up import follows, hook_path, hook_state, remotes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from git_cto.model import Target
     from git_cto.work.workspace import Workspace
 
 _HELD_SECONDS = 60.0  # no healthy git holds a lock for as long, unless an editor is open
@@ -76,14 +78,36 @@ def _policy(workspace: Workspace) -> Iterator[Check]:
     if workspace.policy(target).gate.trust == "signed" and workspace.signing.wanted == "no":
         message = "Only signed records count, and what is recorded on this machine is not signed."
         yield Check("policy", "warning", message, "git cto init --signing, or let CI review and ask")
-    if workspace.text_at(target.commit, POLICY_PATH) is not None:
+    there = workspace.text_at(target.commit, POLICY_PATH) is not None
+    if there:
         yield ok("policy", f"{target.name}:{POLICY_PATH}, read at {target.found_at}")
+    unpushed = _unpushed(workspace, target)
+    if unpushed:
+        yield unpushed
+    if there or unpushed:
         return
     draft = os.path.join(workspace.place.worktree or "", POLICY_PATH)
     if workspace.place.worktree is None or not os.path.isfile(draft):
         yield ok("policy", f"{target.name} has none: the defaults apply (git cto init writes one)")
         return
     yield from _draft(draft, target.name)
+
+
+def _unpushed(workspace: Workspace, target: Target) -> Check | None:
+    """What the target's branch here has of the policy and the signers, and the remote that counts has not yet."""
+    git, here = workspace.git, f"{HEADS}{target.name}"
+    commit = git.read_ref(here) if target.found_at.startswith(REMOTES) else None
+    if commit is None or commit == target.commit or not git.is_ancestor(target.commit, commit):
+        return None
+    entry = workspace.lens.reader.entry
+    files = (POLICY_PATH, SIGNERS_PATH, REVOKED_PATH)
+    new = [file for file in files if entry(commit, file) != entry(target.commit, file)]
+    if not new:
+        return None
+    there = target.found_at.removeprefix(REMOTES)
+    message = f"{', '.join(new)} of {target.name} here: not on {there} yet, which is what counts."
+    remote = there.removesuffix(f"/{target.name}")
+    return Check("policy", "warning", message, f"git push {typed(remote)} {typed(target.name)}, or a pull request")
 
 
 def _draft(path: str, target: str) -> Iterator[Check]:
@@ -167,7 +191,8 @@ def _remotes(workspace: Workspace) -> Iterator[Check]:
     found = remotes(git)
     for remote in found:
         if not follows(git, remote):
-            add = f"git config --add {typed(f'remote.{remote}.fetch')} {typed(wanted_refspec(remote))}"
+            by_hand = f"git config --add {typed(f'remote.{remote}.fetch')} {typed(wanted_refspec(remote))}"
+            add = by_hand if workspace.place.worktree is None else "git cto init"  # which refuses to work in a bare one
             yield Check("remotes", "warning", f"git fetch does not bring the records of {remote}.", add)
         elif not dangerous:
             yield ok("remotes", f"git fetch brings the records of {remote}, git cto sync exchanges them")
