@@ -225,14 +225,18 @@ def test_a_changed_ledger_is_told_from_an_incomplete_one(world: World) -> None:
     one = ledger(world)
     world.commit("Say 3", app__py="def version():\n    return 3\n")
     world.reviewed(prior_findings=[{"id": "1.1", "ruling": "fixed", "note": ""}])
+    whole = ledger(world)
     line = world.git("notes", "--ref", "cto-records", "show", "HEAD")
     world.git("update-ref", "-d", "refs/notes/cto-records")
     world.git("update-ref", "-d", "refs/cto/records")
     world.git("notes", "--ref", "cto-records", "add", "-m", line, "HEAD")
     code, why = parts(world)
-    assert (code, list(why)) == (1, ["earlier", "prompt"]), (code, why, one)
+    assert (code, list(why)) == (3, ["earlier", "prompt"]), (code, why, one)
     assert why["earlier"] == "the record before it is not in the ledger; git cto sync may bring it"
-    assert why["prompt"] == "it follows from: earlier"
+    assert why["prompt"] == "it may follow from: earlier"
+    assert world.cto("replay").out.startswith("? missing   cannot be said: ")
+    world.git("update-ref", "refs/notes/cto-records", whole)
+    assert world.cto("replay").code == 0
 
 
 def test_without_its_plan_a_question_cannot_be_put_together(world: World) -> None:

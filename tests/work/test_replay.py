@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from git_cto.errors import UsageError
-from git_cto.model import Digests, PlanRecord, Record, VerdictRecord
+from git_cto.model import Digests, PlanRecord, Record, TaskResult, VerdictRecord
 from git_cto.work.asking_again import check_engine
 from git_cto.work.history import find_verdict
 from git_cto.work.replaying import Replayed, replay
@@ -87,6 +87,20 @@ def test_a_record_that_names_too_little_is_no_proof(world: World, reviewed: Verd
     assert found.state == "missing"
     assert set(faults(found)) == {"policy", "outcomes", "instructions", "schema", "prompt"}
     assert set(faults(found).values()) == {"the record does not say"}
+
+
+@pytest.mark.parametrize(
+    "said, state", [({}, "missing"), ({"claim": "Done, mostly"}, "missing"), ({"round": 3}, "missing")]
+)
+def test_what_is_different_beside_something_missing_is_told_apart(
+    world: World, reviewed: VerdictRecord, said: dict[str, Any], state: str
+) -> None:
+    """A prompt that may be another one for what is missing says nothing; a changed part is changed all the same."""
+    gone = judged(world, supersedes="0" * 64, **said)
+    assert replayed(world, gone).state == state
+    lying = judged(world, supersedes="0" * 64, **said, results=(TaskResult(task_id="t1", outcome="done"),))
+    found = replayed(world, lying)
+    assert (found.state, faults(found)["outcomes"]) == ("different", "they were changed")
 
 
 def test_a_record_about_another_change_than_its_commits_make_is_found_out(

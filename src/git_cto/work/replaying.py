@@ -193,9 +193,18 @@ def _words(
     found = rests_on(workspace, question)
     yield _compared(body, "instructions", recorded.instructions, found.instructions, "they were changed")
     yield _compared(body, "schema", recorded.schema, found.schema, "it was changed")
+    yield _prompt(body, found.prompt, parts)
+
+
+def _prompt(body: VerdictRecord, found: str, parts: Sequence[Part]) -> Part:
+    """The prompt, compared. Where nothing but what is missing may have made it another one, that cannot be said."""
+    states = {part.state for part in parts}
     others = ", ".join(part.name for part in parts if part.state != "same")
     why = f"it follows from: {others}" if others else "it held something that the record does not"
-    yield _compared(body, "prompt", recorded.prompt, found.prompt, why)
+    compared = _compared(body, "prompt", body.digests.prompt, found, why)
+    if compared.state == "different" and "missing" in states and "different" not in states:
+        return dataclasses.replace(compared, state="missing", why=f"it may follow from: {others}")
+    return compared
 
 
 def _compared(body: VerdictRecord, name: str, recorded: str, found: str, why: str) -> Part:
