@@ -245,6 +245,23 @@ def test_who_made_a_commit_of_it_at_work_is_no_other_human(stage: Stage) -> None
     assert stage.review().code == 0
 
 
+def test_where_nobody_knows_who_made_a_commit_of_it_no_review_agrees(stage: Stage) -> None:
+    """A second address is quickly made up; whoever is behind it may be the one who approves."""
+    stage.signs()
+    stage.opened()
+    stage.world.git("config", "user.email", "linus@nowhere.example")
+    stage.world.write(".github/workflows/ci.yml", "on: push\n")
+    head = stage.pushed(TWO)
+    stage.github.permit("linus", "write")
+    assert (stage.review(approving()).code, stage.checks()) == (1, ["action_required"])
+    assert "does not know whose" not in stage.comment_text  # nobody has approved it yet
+    stage.github.review(7, "linus", "APPROVED", head)
+    assert (stage.review().code, stage.checks()[-1]) == (1, "action_required")
+    assert f"The forge does not know whose commit <code>{head[:7]}</code> is" in stage.comment_text
+    stage.github.state.addresses["linus@nowhere.example"] = "torvalds"
+    assert (stage.review().code, stage.checks()[-1]) == (0, "success")
+
+
 # ---- what fails
 
 

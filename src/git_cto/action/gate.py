@@ -27,15 +27,16 @@ def ask_gate(scene: Scene) -> Outcome:
     renamed = renamed_control_paths(scene.workspace, found, found.target.commit)
     touched = bool(renamed) or any(found.policy.gate.controls(file.text) for file in found.change.files)
     decision = decide_on(scene.workspace, _without_our_word(found) if touched else found)
-    agreed = None
+    agreed, doubt = None, ""
     if touched and not decision.allowed:
         agreed = decide_on(scene.workspace, found, agreed=("somebody",))
-        people = approvers(scene) if agreed.allowed else ()  # only now is it worth asking
+        people, doubt = approvers(scene) if agreed.allowed else ((), "")  # only now is it worth asking
         if people:
             decision, agreed = decide_on(scene.workspace, found, agreed=people), None
     outcome = decided(found, decision, agreed)
     since = commits_since(scene.workspace, found, outcome.verdict)
-    return replace(outcome, commits_since=since, renamed=renamed, notes=(*scene.notes, *outcome.notes))
+    notes = (*scene.notes, *outcome.notes, *((doubt,) if doubt else ()))
+    return replace(outcome, commits_since=since, renamed=renamed, notes=notes)
 
 
 def _without_our_word(found: Survey) -> Survey:
@@ -61,16 +62,25 @@ def draft(outcome: Outcome) -> Outcome:
     return replace(outcome, state="waiting", code=ExitCode.NOT_APPROVED, reasons=why, next_step="")
 
 
-def approvers(scene: Scene) -> tuple[str, ...]:
-    """Who has approved exactly this head for this target on the forge, may write here, and is not its author."""
+def approvers(scene: Scene) -> tuple[tuple[str, ...], str]:
+    """Who has approved exactly this head for this target on the forge, may write here, and is not its author.
+
+    And why nobody's approval counts, "" where that is not so: nobody knows whose a commit is, so it may be theirs.
+    """
     hub, pull, authors = scene.means.hub, scene.pull, authors_of(scene)
     reviews = hub.approving_reviews(pull.number, pull.head_sha)
     others = [one for one in reviews if not one.author.bot and one.author.login.lower() not in authors]
-    makers = makers_of(scene).logins if others else frozenset()
-    others = [one for one in others if one.author.login.lower() not in makers]
+    makers = makers_of(scene) if others else _NOBODY_ELSE
+    others = [one for one in others if one.author.login.lower() not in makers.logins]
+    if others and makers.unknown and scene.found.policy.gate.signer_is_not_author:
+        return (), (
+            f"The forge does not know whose {makers.in_doubt}, and who approves it in a review may be its author: "
+            "have the commit's address added to an account (Settings › Emails), or decide on a machine of yours "
+            "(git cto override --sign, git cto sync)."
+        )
     moved = hub.retargeted(pull.number) if others else ""  # the same head is another change for another branch
     here = [one.author for one in others if one.submitted > moved]
-    return tuple(one.login for one in here[:_MOST_ASKED] if hub.permission(one.login) in {"admin", "write"})
+    return tuple(one.login for one in here[:_MOST_ASKED] if hub.permission(one.login) in {"admin", "write"}), ""
 
 
 def authors_of(scene: Scene) -> set[str]:
@@ -89,6 +99,15 @@ class Makers(Struct, frozen=True):
 
     logins: frozenset[str]
     unknown: tuple[str, ...]
+
+    @property
+    def in_doubt(self) -> str:
+        """The commits that nobody is known for, as the subject of a sentence with its verb; there is at least one."""
+        one = self.unknown[0][:7]
+        return f"commit {one} is" if len(self.unknown) == 1 else f"{len(self.unknown):,} commits are ({one} ...)"
+
+
+_NOBODY_ELSE = Makers(frozenset(), ())
 
 
 def makers_of(scene: Scene) -> Makers:

@@ -115,10 +115,8 @@ def _not_their_own(scene: Scene, login: str) -> None:
         why = f"{login} wrote this, and nobody overrides the gate for what is their own."
         raise UsageError(why, f"ask somebody else with write access, or {policy}", code="own_work")
     if makers.unknown:
-        one = makers.unknown[0][:7]
-        which = f"commit {one} is" if len(makers.unknown) == 1 else f"{len(makers.unknown):,} commits are ({one} ...)"
         raise UsageError(
-            f"The forge does not know whose {which}, and nobody overrides the gate for what may be their own.",
+            f"The forge does not know whose {makers.in_doubt}, and nobody overrides the gate for what may be theirs.",
             "have its author add the commit's address to their account (Settings › Emails), decide on a machine of "
             f"yours (git cto override --sign, git cto sync), or {policy}",
             code="unknown_author",
