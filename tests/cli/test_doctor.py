@@ -74,6 +74,8 @@ def doctor(world: World, *argv: str) -> tuple[Said, dict[str, list[Check]]]:
         checks.setdefault(check["name"], []).append(check)
     assert said.json["schema"] == "git-cto/doctor/v1"
     assert said.json["ok"] == (said.code == 0)
+    hints = [one["hint"] for state in ("problem", "warning") for one in said.json["checks"] if one["state"] == state]
+    assert said.json["next"] == (hints[0] if hints else "")
     assert said.code == (3 if any(one["state"] == "problem" for found in checks.values() for one in found) else 0)
     return said, checks
 

@@ -258,6 +258,19 @@ def test_without_a_range_the_audit_begins_where_the_policy_came_in(world: World,
     assert [one["subject"] for one in said.json["unapproved"]] == ["Policy"]
 
 
+def test_the_document_of_an_audit_leads_on_as_its_text_does(world: World, rex: Key) -> None:
+    policy = world.head
+    approved(world, "feature")
+    landed(world, "merge", "-q", "--no-ff", "-m", "Merge it", "BRANCH")
+    assert world.cto("audit", "--json").json["next"] == f"git cto audit {policy[:12]}..main"
+    assert world.cto("audit", f"{policy}..main", "--json").json["next"] == ""
+    bad = world.commit("Nobody judged this", third__py="1\n")
+    both = world.cto("audit", "--json").json["next"]
+    assert both == f"git show {bad[:12]}, or git cto audit {policy[:12]}..main"
+    text = world.cto("audit").out.partition("Next: ")[2]
+    assert all(command in text for command in both.split(", or "))
+
+
 def test_every_landing_is_told_with_the_record_that_it_came_in_under(world: World, rex: Key) -> None:
     start = world.git("rev-parse", "main")
     approved(world, "feature")

@@ -50,7 +50,7 @@ def audited(shell: Shell, revisions: str | None, *, base: str | None, local: boo
                 shell.say(landing_text(commits, one.how, subject, one.reason, shell.style, by=one.by))
         steps = tally.next_steps()
     if shell.json:
-        shell.document(audit_document(target, tally, bad))
+        shell.document(audit_document(target, tally, bad, steps))
     if not events:
         shell.say(counts_text(tally.landings, tally.commits))
         if steps:

@@ -102,14 +102,19 @@ class AuditDocument(Struct, frozen=True, kw_only=True):
     counts: dict[str, int]  # commits
     landings: dict[str, int]
     unapproved: tuple[LandingDocument, ...]
+    next: str
 
 
-def audit_document(target: Target, tally: Tally, bad: Iterable[LandingDocument]) -> AuditDocument:
-    """The document of an audit."""
+def audit_document(
+    target: Target, tally: Tally, bad: Iterable[LandingDocument], steps: Iterable[tuple[str, str] | str]
+) -> AuditDocument:
+    """The document of an audit. `steps` are what to type next, as `tally` has told while the repository was open."""
+    commands = (step if isinstance(step, str) else step[0] for step in steps)
     return AuditDocument(
         target=writable(target.ref),
         target_commit=target.commit,
         counts=dict(tally.commits),
         landings=dict(tally.landings),
         unapproved=tuple(bad),
+        next=writable(", or ".join(commands)),
     )

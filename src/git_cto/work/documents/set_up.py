@@ -34,17 +34,19 @@ class CheckDocument(Struct, frozen=True, kw_only=True):
 
 
 class DoctorDocument(Struct, frozen=True, kw_only=True):
-    """What was checked of the set-up (`git cto doctor`)."""
+    """What was checked of the set-up (`git cto doctor`). `next` is what the first problem, else warning, asks for."""
 
     schema: Literal["git-cto/doctor/v1"] = "git-cto/doctor/v1"
     ok: bool
     checks: tuple[CheckDocument, ...]
+    next: str
 
 
 def doctor_document(checks: Iterable[Check]) -> DoctorDocument:
     """The document of what was checked."""
     found = tuple(CheckDocument(name=one.name, state=one.state, message=one.message, hint=one.hint) for one in checks)
-    return DoctorDocument(ok=all(one.state != "problem" for one in found), checks=found)
+    hints = [one.hint for state in ("problem", "warning") for one in found if one.state == state and one.hint]
+    return DoctorDocument(ok=all(one.state != "problem" for one in found), checks=found, next=(*hints, "")[0])
 
 
 class DemoDocument(Struct, frozen=True, kw_only=True):
