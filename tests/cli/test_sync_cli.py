@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from git_cto.work import keeping
 from tests.cli.scenes import THREE, TWO, changed, do, ledger, records
 from tests.cli.signed import team
 from tests.http_git import GitServer
@@ -46,6 +47,55 @@ def test_a_verdict_travels_to_another_clone_and_opens_its_gate(
     assert other.cto("gate").code == 0
     assert other.ask([], "review").requests == ()
     assert records(other) == records(world)
+
+
+def test_what_came_in_is_shown_by_git_as_where_it_was_recorded(
+    world: World, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signing = team(world, tmp_path / "keys", monkeypatch)
+    first = world.head
+    signing.let_in(signing.ben, reason="Looked at it")
+    world.commit("Say 3", app__py=THREE)
+    signing.refused(signing.cleo)
+    for name in ("main", "topic"):
+        world.git("push", "--quiet", "--force", "origin", name)
+    assert world.cto("sync").code == 0
+    other = clone(world, str(hub), tmp_path, monkeypatch)
+    assert other.cto("sync").code == 0
+    log = ("log", "--notes=cto", "--format=%H %N", "origin/topic")
+    told = other.git(*log)
+    assert f"{first} override · by Ada · signed, not checked\nLooked at it" in told
+    assert "\nrevise" not in told.partition(first)[2]
+    assert f"{world.head} revise · round 1" in told
+    tip = other.git("rev-parse", "refs/notes/cto")
+    assert other.cto("sync").code == 0
+    assert other.git("rev-parse", "refs/notes/cto") == tip, "what is shown already is not written again"
+    assert world.git(*log[:-1], "topic") == told
+
+
+def test_what_is_shown_of_what_came_in_is_limited(
+    world: World, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes to the notes must not make everybody's sync slow, nor a long history."""
+    changed(world)
+    assert world.cto("override", "--reason", "Older").code == 0
+    older = world.head
+    world.commit("Say 3", app__py=THREE)
+    assert world.cto("override", "--reason", "Newer").code == 0
+    world.git("push", "--quiet", "origin", "topic")
+    assert world.cto("sync").code == 0
+    monkeypatch.setattr(keeping, "MOST_SHOWN", 1)
+    other = clone(world, str(hub), tmp_path, monkeypatch)
+    assert other.cto("sync").code == 0
+    assert other.git("notes", "--ref=cto", "list").split()[1::2] == [world.head]
+    monkeypatch.setattr(keeping, "MOST_SHOWN", 10)
+    monkeypatch.setattr(keeping, "MOST_READ", 10)
+    other.git("update-ref", "-d", "refs/notes/cto")
+    assert other.cto("sync").code == 0
+    assert other.git("rev-parse", "--verify", "--quiet", "refs/notes/cto", ok=False) == ""
+    monkeypatch.setattr(keeping, "MOST_READ", 1 << 20)
+    assert other.cto("sync").code == 0
+    assert set(other.git("notes", "--ref=cto", "list").split()[1::2]) == {world.head, older}
 
 
 def test_a_signature_for_a_record_that_is_there_is_no_other_record(

@@ -16,7 +16,7 @@ from git_cto.model import VerdictRecord
 from git_cto.repo.change import blob_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from git_cto.model import Predicate, Record, Signature, Subject
     from git_cto.repo.git import Git
@@ -90,9 +90,19 @@ class Ledger:
             keep[f"changes/{record.subject.change}"] = change
         self._notes.append(annotated, seal(record.payload, record.signatures), keep)
 
-    def show(self, commit: str, text: str) -> None:
-        """Sets what `git log --notes=cto` says of a commit. Derived from records, for people."""
-        Notes(self._git, READABLE_REF).replace(commit, text.encode("utf-8", "replace"))
+    def on_each(self, heads: Iterable[str], objects: Objects, most: int) -> Iterator[tuple[str, list[Record]]]:
+        """Each of these commits that has records, with those that stand on it; ends after `most` bytes of them."""
+        for head, lines in self._notes.read_each(heads, objects):
+            most -= sum(map(len, lines))
+            if most < 0:
+                return
+            yield head, united(decode_all(lines))
+
+    def show(self, texts: Mapping[str, str]) -> None:
+        """Sets what `git log --notes=cto` says of commits. Derived from records, for people."""
+        Notes(self._git, READABLE_REF).replace_all(
+            {one: text.encode("utf-8", "replace") for one, text in texts.items()}
+        )
 
 
 def _refuses(record: Record) -> bool:

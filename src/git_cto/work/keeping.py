@@ -15,10 +15,12 @@ from git_cto.model import OverrideRecord, Record, Subject, VerdictRecord
 from git_cto.render.note import note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from git_cto.work.workspace import Workspace
 
+MOST_SHOWN = 500  # commits whose notes are looked after when records came in
+MOST_READ = 32 << 20  # bytes of records that are read for that
 _SHORT = 300  # characters that are left of a long text when a record would be too long
 
 
@@ -88,13 +90,32 @@ def _shorter(body: VerdictRecord) -> Iterator[VerdictRecord]:
 def show(workspace: Workspace, commit: str, newest: Record) -> None:
     """Writes what `git log --notes=cto` says of a commit. It can be made again at will, so it may fail silently."""
     known = united((newest, *workspace.ledger.find(head=commit)))
+    with suppress(ToolError):
+        workspace.ledger.show({commit: _note(commit, known)})
+
+
+def show_received(workspace: Workspace) -> None:
+    """The same for the newest commits of all branches, where records may have come in; it may fail silently as well.
+
+    Its cost depends on neither the length of the ledger nor that of the history.
+    """
+    done = workspace.git.attempt("rev-list", f"--max-count={MOST_SHOWN}", "HEAD", "--branches", "--remotes", "--")
+    heads = done.stdout.decode("ascii", "replace").split() if done.returncode == 0 else []
+    texts = {}
+    with suppress(ToolError):
+        for head, records in workspace.ledger.on_each(heads, workspace.objects, MOST_READ):
+            if text := _note(head, records):
+                texts[head] = text
+    if texts:
+        with suppress(ToolError):
+            workspace.ledger.show(texts)
+
+
+def _note(commit: str, known: Iterable[Record]) -> str:
     about = [
         record
         for record in known
         if record.subject.head == commit and isinstance(record.body, VerdictRecord | OverrideRecord)
     ]
     about.sort(key=lambda record: record.body.time, reverse=True)
-    try:
-        workspace.ledger.show(commit, note(about[:5]))
-    except ToolError:
-        return
+    return note(about[:5])
