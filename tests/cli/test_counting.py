@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_in_ci_without_a_key_a_review_says_first_that_it_counts_for_itself_only(
     assert err.index("in this process only") < err.index("1 commit")  # before the model is asked
     assert said.json["next"] == SIGN
     gate = world.cto("gate", "--json")
-    assert (gate.code, gate.json["next"]) == (1, f"{SIGN} who vouches for it")
+    assert (gate.code, gate.json["next"]) == (1, "git cto init --signing, and commit it to main")
 
 
 def test_asking_again_for_an_approval_that_is_there_is_said_with_the_way_around(team: Team) -> None:
@@ -266,3 +267,51 @@ def test_where_every_record_counts_doctor_only_mentions_it(team: Team) -> None:
     team.signers(team.allowed, policy=SIGNED.replace("signed", "local"), revoked_keys=team.ben.public + "\n")
     with team.as_(team.ben):
         assert told(team)[-1] == ("ok", "The key that signs here is revoked on main.", "")
+
+
+# ---- what the gate says
+
+
+def test_where_no_signature_can_count_the_gate_says_so_and_asks_for_none(team: Team) -> None:
+    team.let_in(team.ben)
+    team.let_in()
+    broken = "Line 1 of .cto/revoked_keys is no public key, so no signature counts"
+    team.signers(team.allowed, revoked_keys="junk\n")
+    assert closed(team) == (f"{broken}; 1 is not signed.", "mend it on main")
+    team.signers(team.allowed, revoked_keys=b"SSHKRL\n\0cut")
+    assert closed(team) == (
+        ".cto/revoked_keys cannot be read, so no signature counts; 1 is not signed.",
+        "mend it on main",
+    )
+    team.signers("", revoked_keys="")
+    said, step = closed(team)
+    assert said.endswith("1 is not signed. .cto/allowed_signers of main allows nobody to sign.")
+    assert step == "git cto init --signing, and commit it to main"
+    team.signers(team.ben.line(EXPIRED))
+    said, step = closed(team)
+    assert said.startswith("the key of ben@example.org expired on 2020-01-01; 1 is not signed. ")
+    assert (said.endswith("allows nobody to sign today."), step) == (True, "git cto doctor")
+
+
+def test_a_list_that_cannot_be_read_is_told_of_where_nothing_is_signed(team: Team) -> None:
+    team.let_in()
+    team.signers(team.allowed, revoked_keys="junk\n")
+    said, step = closed(team)
+    assert said == "it is not signed. Line 1 of .cto/revoked_keys is no public key, so no signature counts."
+    assert step == "mend it on main"
+
+
+def test_of_what_a_revoked_key_has_signed_the_audit_says_so_whatever_came_after_it(team: Team) -> None:
+    team.let_in(team.ben)
+    team.let_in()
+    team.world.git("switch", "--quiet", "main")
+    team.world.git("merge", "--quiet", "--no-ff", "-m", "Land it", "topic")
+    team.signers(team.allowed, revoked_keys=team.ben.public + "\n")
+    told = flat(team.world.cto("audit", "main~2..main~1").out)
+    assert "none does: the key of ben@example.org was revoked; 1 is not signed." in told
+
+
+def closed(team: Team) -> tuple[str, str]:
+    """Why nothing counts, and what to do, as the closed gate says it."""
+    said = team.world.cto("gate", "--json").json
+    return re.split(r" does(?: not)?: ", " ".join(said["reasons"]))[1], said["next"]

@@ -67,7 +67,7 @@ def test_what_is_next_for_another_branch_is_not_done_to_the_one_that_is_checked_
     assert world.reviewed(findings=[finding()], verdict="revise").code == 1
     world.git("switch", "--quiet", "main")
     assert world.cto("gate", "topic", "--json").json["next"] == "git switch topic, then fix it, then git cto review"
-    assert world.cto("verify", "topic", "--json").json["next"].startswith("git switch topic")
+    assert world.cto("verify", "topic", "--local", "--json").json["next"].startswith("git switch topic")
 
 
 def test_where_the_gate_is_open_the_next_step_is_the_merge_from_anywhere(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.gate.policy import CoveragePolicy, GatePolicy, Policy, ReviewPolicy
@@ -121,13 +122,41 @@ def test_an_unsigned_override_can_be_signed_or_a_review_be_asked_for() -> None:
     assert found.next_step == "git cto sign --overrides, by an allowed signer who vouches for it, or git cto review"
 
 
-def test_of_several_that_do_not_count_the_last_one_says_why() -> None:
+def test_an_override_that_a_listed_author_signed_needs_no_word_for_unsigned_ones() -> None:
+    """Also where somebody put an unsigned one behind it."""
+    hers = record(an_override(), "o", signers=(BEN,))
+    for records in ((hers,), (hers, record(an_override(time=at(1)), "p"))):
+        found = decision(*records, policy=SIGNED, authors=frozenset(BEN.names))
+        assert found.next_step == "git cto sign, by an allowed signer who did not write it, or git cto review"
+
+
+def test_of_several_that_do_not_count_each_reason_is_told_and_what_was_signed_first() -> None:
     ben = record(a_verdict(time=at(2)), "b", signers=(BEN,))
-    found = decision(APPROVED, record(a_verdict(time=at(1)), "x"), ben, policy=SIGNED, authors=frozenset(BEN.names))
+    unsigned = record(a_verdict(time=at(3)), "x"), record(a_verdict(time=at(4)), "y")
+    found = decision(APPROVED, ben, *unsigned, policy=SIGNED, authors=frozenset(BEN.names))
     assert found.reasons[1] == (
-        "Only signed records count here, and of 3 about exactly this change none does: "
-        "ben@example.org signed it and is an author of the change."
+        "Only signed records count here, and of 4 about exactly this change none does: "
+        "ben@example.org signed it and is an author of the change; 3 are not signed."
     )
+
+
+def test_four_reasons_of_signed_records_are_told_as_the_three_newest() -> None:
+    doubts = ["one", "two", "three", "four", "four"]
+    bodies = [a_verdict(time=at(number)) for number in range(5)]
+    records = [replace(record(body, f"r{body.time}"), doubt=doubt) for body, doubt in zip(bodies, doubts, strict=True)]
+    found = decision(*records, APPROVED, policy=SIGNED)
+    assert found.reasons[1].endswith("of 6 about exactly this change none does: four (2 of them); three; two; 1 is not signed.")
+
+
+def test_where_no_signature_can_count_that_is_said_and_no_signature_is_asked_for() -> None:
+    nobody, to_mend = "Line 1 of it is no key, so no signature counts.", "mend it on main"
+    found = decision(APPROVED, policy=SIGNED, nobody=nobody, to_mend=to_mend)
+    assert found.reasons[1].endswith("the one about exactly this change does not: it is not signed.")
+    assert (found.reasons[2:], found.next_step) == ((nobody,), to_mend)
+    told = replace(record(a_verdict(), "x"), doubt="Line 1 of it is no key, so no signature counts")
+    assert len(decision(told, policy=SIGNED, nobody=nobody, to_mend=to_mend).reasons) == 2
+    none = decision(policy=SIGNED, nobody=nobody, to_mend=to_mend)
+    assert (len(none.reasons), none.next_step) == (2, "git cto review")
 
 
 # ---- conflicts
@@ -270,10 +299,18 @@ def test_every_doubt_is_told() -> None:
 
 
 def test_a_plan_that_nobody_signed_is_asked_for_where_signatures_count() -> None:
-    approved = record(a_verdict(a_plan()), "a", signers=(CI,))
-    assert decision(approved, policy=SIGNED).reasons == (
-        "The plan that it was approved for is not among the signed records (git cto sign).",
-    )
+    plan = a_plan()
+    approved = record(a_verdict(plan), "a", signers=(CI,))
+    unsigned = decision(approved, record(a_plan_record(plan), "p"), policy=SIGNED)
+    assert unsigned.reasons == ("The plan that it was approved for is not among the signed records (git cto sign).",)
+    assert unsigned.next_step == f"git cto sign, or git cto review again, or {OVERRIDE}"
+
+
+@pytest.mark.parametrize("policy", [Policy(), SIGNED])
+def test_a_plan_that_is_nowhere_is_to_be_fetched_and_not_to_be_signed(policy: Policy) -> None:
+    absent = decision(record(a_verdict(a_plan()), "a", signers=(CI,)), policy=policy)
+    assert absent.reasons == ("The plan that it was approved for is not in the ledger (git cto sync fetches it).",)
+    assert absent.next_step == f"git cto sync, or git cto review again, or {OVERRIDE}"
 
 
 def test_what_the_reviewer_did_not_see_is_told_once() -> None:
@@ -403,6 +440,14 @@ def test_an_override_adds_its_signer_to_those_who_stand_behind_the_approval() ->
     assert not decision(override, policy=two()).allowed
     assert not decision(refused("revise"), override, policy=two()).allowed
     assert not decision(record(a_verdict(verdict="revise"), "r", signers=(CI,)), override, policy=two()).allowed
+
+
+def test_an_open_gate_names_everybody_who_had_to_stand_behind_it() -> None:
+    override = record(an_override(time=at(1)), "o", signers=(BEN,))
+    found = decision(SIGNED_APPROVAL, override, policy=two())
+    assert found.reasons[1:] == ("ben@example.org, ci@example.org stand behind it; the policy asks for 2.",)
+    assert len(decision(record(a_verdict(), "a", signers=(CI, BEN)), policy=two()).reasons) == 1
+    assert len(decision(SIGNED_APPROVAL, override, policy=SIGNED).reasons) == 1
 
 
 def test_how_many_signed_says_nothing_where_signatures_do_not_count() -> None:

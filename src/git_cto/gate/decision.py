@@ -6,9 +6,11 @@ stands, and nothing of the change lay outside the reviewer's sight under today's
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from git_cto.errors import typed
 from git_cto.gate.digests import plan_digest
@@ -16,6 +18,7 @@ from git_cto.gate.refusals import lifted_aborts, standing_refusal
 from git_cto.gate.rounds import in_order
 from git_cto.gate.rule import coverage_gaps, judge, way_out
 from git_cto.gate.trust import (
+    UNSIGNED,
     admitted,
     by_another,
     people,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 _OVERRULE = "git cto override --reason TEXT, or git cto review on its own branch"
 _STOPPED = "git cto continue --reason TEXT, then fix it and git cto review"
 _FIX = "fix it, then git cto review"
+_AGAIN = "git cto review again, or git cto override --reason TEXT"
 _ANOTHER = "git cto override --reason TEXT, by an allowed signer who neither wrote it nor signed its approval"
 
 
@@ -52,6 +56,8 @@ class Facts(Struct, frozen=True):
     co_authors: tuple[str, ...] = ()  # `Name <address>`
     renamed: tuple[str, ...] = ()  # control paths that merging changes under names that the change does not know
     agreed: tuple[str, ...] = ()  # people who may, and who approved exactly this head elsewhere: none of its authors
+    nobody: str = ""  # why no signature at all can count today, a sentence
+    to_mend: str = ""  # what to do about that
 
 
 class Decision(Struct, frozen=True):
@@ -88,7 +94,7 @@ def decide(
         return Decision(False, (f"It was approved without the plan of the run {facts.run}.",), "git cto review")
     if not about:
         return _unjudged(change, facts, standing, policy, asked, _to_sign(change, facts, ordered, asked, policy))
-    decision = _by_latest(change, about, known, standing, policy, facts)
+    decision = _by_latest(change, about, known, ordered, standing, policy, facts)
     if decision.allowed and decision.by and isinstance(decision.by.body, VerdictRecord):
         lifted = lifted_aborts(in_order(known))
         refusal = standing_refusal(decision.by.body, about[:-1], lifted)
@@ -138,6 +144,7 @@ def _by_latest(
     change: Change,
     about: Sequence[Record],
     known: Sequence[Record],
+    ordered: Sequence[Record],
     standing: Standing | None,
     policy: Policy,
     facts: Facts,
@@ -156,9 +163,12 @@ def _by_latest(
             _STOPPED if _stopped(standing) else way_out(verdict, policy) or _FIX,
             plan=plan,
         )
-    doubts = unsound(change, verdict, plan, policy)
+    unsigned = plan is None and plan_of(verdict, ordered) is not None
+    doubts = unsound(change, verdict, plan, policy, unsigned_plan=unsigned)
     if doubts:
-        return Decision(False, tuple(doubts), "git cto review again, or git cto override --reason TEXT", plan=plan)
+        lacking = len(doubts) == 1 and bool(verdict.digests.plan) and plan is None
+        first = ("git cto sign, or " if unsigned else "git cto sync, or ") if lacking else ""
+        return Decision(False, tuple(doubts), f"{first}{_AGAIN}", plan=plan)
     why = _without_another(change, about, latest, policy, facts)
     if why:
         signed = policy.gate.trust == "signed"
@@ -196,7 +206,7 @@ def _without_another(
     """
     if facts.agreed:
         return ""
-    touched = [*(file.name for file in change.files if policy.gate.controls(file.text)), *facts.renamed]
+    touched = control_paths(change, policy, facts.renamed)
     overrides = [record for record in about if isinstance(record.body, OverrideRecord)]
     if not touched or (overrides and (policy.gate.trust != "signed" or by_another(overrides, approval))):
         return ""
@@ -204,6 +214,11 @@ def _without_another(
     if overrides:
         return f"It changes what the gate itself rests on ({some}), and who overrode it is who signed the approval."
     return f"It changes what the gate itself rests on ({some}): a human has to agree as well."
+
+
+def control_paths(change: Change, policy: Policy, renamed: Iterable[str]) -> list[str]:
+    """The control paths that a change touches, also those which merging it touches because they were `renamed`."""
+    return [*(file.name for file in change.files if policy.gate.controls(file.text)), *renamed]
 
 
 def _with_enough_people(
@@ -218,7 +233,7 @@ def _with_enough_people(
         return decision
     behind = people(_in_favour(about))
     if len(behind) >= gate.threshold:
-        return decision
+        return _naming_all(decision, behind, gate.threshold)
     who = ", ".join(behind)
     wrote = signing_authors(_in_favour(asked), facts.authors) if gate.signer_is_not_author else []
     return Decision(
@@ -230,6 +245,15 @@ def _with_enough_people(
         "git cto sign, by another allowed signer",
         plan=decision.plan,
     )
+
+
+def _naming_all(decision: Decision, behind: Sequence[str], threshold: int) -> Decision:
+    """The same, with everybody who stands behind it where the record that opened it names only some of them."""
+    named = people([decision.by]) if decision.by else []
+    if set(behind) <= set(named):
+        return decision
+    told = f"{', '.join(behind)} stand behind it; the policy asks for {threshold}."
+    return replace(decision, reasons=(*decision.reasons, told))
 
 
 def _in_favour(about: Sequence[Record]) -> list[Record]:
@@ -252,8 +276,13 @@ def plan_of(verdict: VerdictRecord, known: Iterable[Record]) -> Record | None:
     return None
 
 
-def unsound(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: Policy) -> list[str]:
-    """Why an approval does not hold today: judged again from what it recorded, under the policy of today."""
+def unsound(
+    change: Change, verdict: VerdictRecord, plan: Plan | None, policy: Policy, *, unsigned_plan: bool = False
+) -> list[str]:
+    """Why an approval does not hold today: judged again from what it recorded, under the policy of today.
+
+    `unsigned_plan` is whether its plan is known, and does not count because nobody signed it.
+    """
     doubts = []
     allowed = policy.review.allowed_models
     if allowed is not None and verdict.engine.model not in allowed:
@@ -261,9 +290,8 @@ def unsound(change: Change, verdict: VerdictRecord, plan: Plan | None, policy: P
     if verdict.coverage.files != len(change.files):
         doubts.append("The approval's coverage does not fit the change.")
     if verdict.digests.plan and plan is None:
-        signed = policy.gate.trust == "signed"
-        where = "among the signed records (git cto sign)" if signed else "in the ledger (git cto sync fetches it)"
-        doubts.append(f"The plan that it was approved for is not {where}.")
+        there, nowhere = "among the signed records (git cto sign)", "in the ledger (git cto sync fetches it)"
+        doubts.append(f"The plan that it was approved for is not {there if unsigned_plan else nowhere}.")
     gaps = coverage_gaps(verdict.coverage, policy)
     doubts += [f"The reviewer did not see all of it: {gap}." for gap in gaps]
     judged = judge(
@@ -323,7 +351,8 @@ def _unjudged(
             next_step = "git cto continue --reason TEXT, then git cto review"
     if policy.gate.trust == "signed":
         reasons.append(_why_uncounted(uncounted, facts))
-        next_step = to_sign or next_step
+        reasons += [facts.nobody] if uncounted and facts.nobody.rstrip(".") not in reasons[-1] else []
+        next_step = (uncounted and facts.to_mend) or to_sign or next_step
     return Decision(False, tuple(reasons), next_step)
 
 
@@ -350,16 +379,31 @@ def _to_sign(change: Change, facts: Facts, known: Sequence[Record], uncounted: S
         return ""
     if latest.signers and NOBODY in facts.authors:
         return "commit it with an address (git commit --amend --reset-author), then git cto review"
+    if approval is None:  # one that a listed key has signed needs no --overrides
+        latest = ([one for one in uncounted if isinstance(one.body, OverrideRecord) and one.signers] or [latest])[-1]
     wrote = any(signer.names & facts.authors for signer in latest.signers)
     who = "by an allowed signer who did not write it" if wrote else "by an allowed signer who vouches for it"
-    return f"git cto sign, {who}" if approval else f"git cto sign --overrides, {who}, or git cto review"
+    if approval:
+        return f"git cto sign, {who}"
+    return f"git cto sign{'' if latest.signers else ' --overrides'}, {who}, or git cto review"
 
 
 def _why_uncounted(uncounted: Sequence[Record], facts: Facts) -> str:
-    """That only signed records count, how many there are that do not, and why the last of them does not."""
+    """That only signed records count, how many there are that do not, and why: what was signed first, newest first."""
     if not uncounted:
         return "Only signed records count here, and there is none about exactly this change."
-    why = why_not_admitted(uncounted[-1], facts.authors)
+    whys = Counter(why_not_admitted(one, facts.authors) for one in reversed(uncounted))
     if len(uncounted) == 1:
-        return f"Only signed records count here, and the one about exactly this change does not: {why}."
-    return f"Only signed records count here, and of {len(uncounted)} about exactly this change none does: {why}."
+        return f"Only signed records count here, and the one about exactly this change does not: {next(iter(whys))}."
+    return (
+        f"Only signed records count here, and of {len(uncounted)} about exactly this change none does: {_all_of(whys)}."
+    )
+
+
+def _all_of(whys: Counter[str]) -> str:
+    """Up to three reasons with their numbers, where there are several."""
+    if len(whys) == 1:
+        return next(iter(whys))
+    unsigned = whys.pop(UNSIGNED, 0)
+    told = [why if number == 1 else f"{why} ({number} of them)" for why, number in whys.items()]
+    return "; ".join([*told[:3], *([f"{unsigned} {'is' if unsigned == 1 else 'are'} not signed"] if unsigned else [])])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from git_cto.gate.policy import GatePolicy
     from git_cto.model import Record, Signer
 
+UNSIGNED = "it is not signed"
 # Who stands behind a program, by the first word of what it calls itself.
 _VENDORS = {
     "claude": "Anthropic",
@@ -78,7 +79,7 @@ def why_not_admitted(record: Record, authors: frozenset[str]) -> str:
         return f"{wrote[0]} signed it and is an author of the change"
     if record.signers and NOBODY in authors:
         return "a commit of the change names no address, so that whoever signed it may be its author"
-    return record.doubt or "it is not signed"
+    return record.doubt or UNSIGNED
 
 
 def signing_authors(records: Iterable[Record], authors: frozenset[str]) -> list[str]:
@@ -93,32 +94,38 @@ def _opens(record: Record) -> bool:
 
 
 def people(records: Iterable[Record]) -> list[str]:
-    """The different people behind records, one name for each: two keys of one name, or two names of one key, are one.
+    """The different people behind records, one name for each.
 
     What this run recorded and nobody signed is the word of one more, the run itself.
     """
     listed = list(records)
+    unsigned = any(record.own and not record.signers for record in listed)
+    return distinct(signer for record in listed for signer in record.signers) + (["this run"] if unsigned else [])
+
+
+def distinct(signers: Iterable[Signer]) -> list[str]:
+    """The different people among signers, one name for each: two keys of one name, or two names of one key, are one."""
     groups: list[tuple[str, frozenset[str]]] = []
-    for signer in (signer for record in listed for signer in record.signers):
+    for signer in signers:
         marks = signer.names | {signer.key}
         same = [group for group in groups if group[1] & marks]
         groups = [group for group in groups if group not in same]
         name = same[0][0] if same else signer.principal
         groups.append((name, marks.union(*(group[1] for group in same))))
-    unsigned = any(record.own and not record.signers for record in listed)
-    return [name for name, _ in groups] + (["this run"] if unsigned else [])
+    return [name for name, _ in groups]
 
 
 def by_another(overrides: Iterable[Record], approval: Record | None) -> bool:
     """Whether one of these overrides is by somebody who did not sign the approval."""
     approvers = approval.signers if approval else ()
     return any(
-        record.own or any(not any(_same(signer, other) for other in approvers) for signer in record.signers)
+        record.own or any(not any(same_person(signer, other) for other in approvers) for signer in record.signers)
         for record in overrides
     )
 
 
-def _same(one: Signer, other: Signer) -> bool:
+def same_person(one: Signer, other: Signer) -> bool:
+    """Whether two signers are one: by their key, or by a name."""
     return one.key == other.key or bool(one.names & other.names)
 
 

@@ -13,7 +13,7 @@ from git_cto.gate.rounds import in_order
 from git_cto.ledger.signers import SIGNERS_PATH
 from git_cto.ledger.sshsig import fingerprint
 from git_cto.ledger.trusting import Doubt, key_doubt, line_doubt
-from git_cto.model import NOBODY, VerdictRecord, person
+from git_cto.model import NOBODY, Signer, VerdictRecord, person
 from git_cto.repo.authors import authorship
 from git_cto.work.workspace import now
 
@@ -35,6 +35,30 @@ def out_of_force(workspace: Workspace, target: Target) -> dict[int, str]:
     """The numbers of the lines of the target's list that allow nothing today, each with the reason, in a few words."""
     signers, at = workspace.signers(target), today()
     return {line.number: why for line in signers.allowed if (why := line_doubt(line, signers, at, workspace.environ))}
+
+
+def in_force(workspace: Workspace, target: Target) -> list[Signer]:
+    """Whom the target allows to sign today, a signer for each key."""
+    signers = workspace.signers(target)
+    return [
+        Signer(principal=lines[0].principals[0], key=fingerprint(key), aliases=signers.names(key))
+        for key, lines in signers.by_key.items()
+        if doubt_of(workspace, target, key) is None
+    ]
+
+
+def nobody_may_sign(workspace: Workspace, target: Target) -> tuple[str, str]:
+    """Why no signature at all counts at a target today, a sentence, and what to do; two times "" where some do."""
+    signers, at = workspace.signers(target), target.name
+    if signers.fault:
+        return signers.fault, f"mend it on {at}"
+    if not signers.allowed:
+        return f"{SIGNERS_PATH} of {at} allows nobody to sign.", f"git cto init --signing, and commit it to {at}"
+    doubts = [doubt_of(workspace, target, key) for key in signers.by_key]
+    unreadable = next((one.words for one in doubts if one and one.reason == "list"), "")
+    if unreadable:
+        return f"{unreadable}.", f"mend it on {at}"
+    return ("", "") if None in doubts else (f"{SIGNERS_PATH} of {at} allows nobody to sign today.", "git cto doctor")
 
 
 def today() -> str:
@@ -92,7 +116,7 @@ def against_key(workspace: Workspace, found: Survey, public_key: bytes) -> tuple
 
 
 def _wrote(workspace: Workspace, found: Survey) -> frozenset[str]:
-    return authorship(workspace.lens, found.change.base, found.change.head).addresses
+    return authorship(workspace.lens, found.change.base, found.change.head, mergers=False).addresses
 
 
 def _against_key(workspace: Workspace, target: Target, public_key: bytes, authors: frozenset[str]) -> tuple[str, ...]:

@@ -100,11 +100,22 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
         facts = replace(facts, renamed=renamed)
         decision = decide(found.change, facts, found.records, _standing(found), found.policy)
     if not decision.allowed:
-        return decision
+        facts = _with_nobody(workspace, found, facts)
+        return decide(found.change, facts, found.records, _standing(found), found.policy) if facts.nobody else decision
     undone = _undone_since(workspace, found, decision)
     if undone:
         return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
     return replace(decision, next_step=_merging(found))
+
+
+def _with_nobody(workspace: Workspace, found: Survey, facts: Facts) -> Facts:
+    """The facts of a closed gate, with why no signature at all counts, where that is so: no other one would help."""
+    if found.policy.gate.trust != "signed" or not found.records or any(one.signers for one in found.records):
+        return facts
+    from git_cto.work.counting import nobody_may_sign  # noqa: PLC0415 -- start-up: an open gate needs none of it
+
+    nobody, to_mend = nobody_may_sign(workspace, found.target)
+    return replace(facts, nobody=nobody, to_mend=to_mend)
 
 
 def renamed_control_paths(workspace: Workspace, found: Survey, onto: str) -> tuple[str, ...]:
@@ -137,14 +148,14 @@ def _standing(found: Survey) -> Standing:
 
 
 def who_wrote(workspace: Workspace, found: Survey) -> Authorship | None:
-    """Who wrote the change; only asked where something hangs on it."""
+    """Who wrote the change, not who only merged it; only asked where something hangs on it."""
     gate = found.policy.gate
     signed = gate.trust == "signed" and gate.signer_is_not_author and any(one.signers for one in found.records)
     if not signed and not gate.executor_is_not_reviewer:
         return None
     from git_cto.repo.authors import authorship  # noqa: PLC0415 -- start-up
 
-    return authorship(workspace.lens, found.change.base, found.change.head)
+    return authorship(workspace.lens, found.change.base, found.change.head, mergers=False)
 
 
 def _undone_since(workspace: Workspace, found: Survey, decision: Decision) -> list[str]:
