@@ -14,6 +14,7 @@ from in_toto_attestation.v1 import statement, statement_pb2  # type: ignore[impo
 from securesystemslib.dsse import Envelope
 
 from git_cto.ledger.sshsig import armoured
+from tests.cli.scenes import done
 from tests.keys import Key, new_key
 from tests.world import World
 
@@ -117,6 +118,28 @@ def test_a_record_comes_back_under_the_same_checks(world: World, rex: Key, tmp_p
     again = world.cto("import", "-", stdin=file.read_bytes())
     assert again.code == 0
     assert "here already" in again.out
+
+
+def test_a_verdict_that_comes_without_its_plan_says_how_to_bring_that(world: World) -> None:
+    run = done(world)
+    assert world.reviewed().code == 0
+    verdict, plan = (world.cto("show", what, "--export", "dsse").out.encode() for what in ("HEAD", run))
+    for ref in ("refs/notes/cto-records", "refs/cto/records"):
+        world.git("update-ref", "-d", ref)
+    said = world.cto("import", "-", stdin=verdict)
+    assert (said.code, said.out.splitlines()[0]) == (0, "Imported:"), said.text
+    assert f"note: it rests on a plan of {run}, which is not here" in " ".join(said.err.split())
+    told = " ".join(said.out.partition("Next: ")[2].split())
+    assert told == f"git cto sync, or where it came from git cto show {run} --export dsse, and import that too"
+    assert world.cto("gate", "--json").json["next"].startswith("git cto sync")
+    second = world.cto("import", "-", "--json", stdin=plan)
+    assert (second.code, len(second.json["notes"]), second.json["next"]) == (0, 1, "git cto gate"), "it is not signed"
+    world.git("switch", "--quiet", "main")
+    again = world.cto("import", "-", stdin=verdict)
+    assert ("rests on" in again.err, again.out.splitlines()[0]) == (False, "It was here already:")
+    judged = world.git("rev-parse", f"cto/{run}/trunk")[:12]
+    assert again.out.splitlines()[-1] == f"Next: git cto gate {judged}   asks whether it may be merged now"
+    assert world.cto("gate", judged).code == 0
 
 
 def test_what_nobody_allowed_signed_stays_out_where_only_signed_records_count(

@@ -16,7 +16,8 @@ def command(shell: Shell, *, file: str) -> int:
     """Take the record in FILE (- for standard input) into the ledger, under the checks that every record passes.
 
     It is a DSSE envelope as `git cto show --export dsse` writes it. What it is about has to be here; where only signed
-    records count, somebody whom the target allows has to have signed it.
+    records count, somebody whom the target allows has to have signed it. A verdict on a run rests on its plan, which is
+    a record of its own: take in both, or git cto sync.
     """
     from git_cto.errors import UsageError
     from git_cto.render.terminal import log_text, next_line
@@ -36,8 +37,8 @@ def command(shell: Shell, *, file: str) -> int:
         done = take_in(workspace, data, "standard input" if file == "-" else file)
     shell.document(import_document(done))
     shell.notes(done.notes)
+    shell.say("Imported:" if done.new else "It was here already:")
     shell.say(log_text([done.record], now(), shell.style))
-    if not done.new:
-        shell.say("It was here already.")
-    shell.say(next_line(("git cto gate", "asks whether it may be merged now")))
+    gate = done.next_step.startswith("git cto gate")
+    shell.say(next_line((done.next_step, "asks whether it may be merged now") if gate else done.next_step))
     return ExitCode.OK

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto import __version__
-from git_cto.errors import UsageError
+from git_cto.errors import UsageError, typed
+from git_cto.gate.decision import plan_of
 from git_cto.ledger.records import LARGEST_LINE, STATEMENT_TYPE, read, seal
 from git_cto.ledger.strict import UnreadError, parse
 from git_cto.model import OverrideRecord, Subject, VerdictRecord
@@ -31,10 +32,11 @@ LARGEST_FILE = 4 * LARGEST_LINE  # bytes of an envelope, laid out by whatever wr
 
 
 class Imported(Struct, frozen=True, kw_only=True):
-    """A record that was taken in. `new` is False where it was here with all its signatures."""
+    """A record that was taken in, and what to type next. `new` is False where it was here with all its signatures."""
 
     record: Record
     new: bool
+    next_step: str
     notes: tuple[str, ...] = ()
 
 
@@ -90,7 +92,29 @@ def take_in(workspace: Workspace, data: bytes, where: str) -> Imported:
     new = known is None or bool(set(record.signatures) - set(known.signatures))
     if new:
         workspace.ledger.put(record, series=record.body.series, change=change)
-    return Imported(record=seen, new=new, notes=tuple(notes))
+    run = _run_without_plan(workspace, record)
+    if run:
+        notes.append(f"it rests on a plan of {run}, which is not here: a plan is a record of its own")
+    return Imported(record=seen, new=new, next_step=_next(workspace, record, run), notes=tuple(notes))
+
+
+def _run_without_plan(workspace: Workspace, record: Record) -> str:
+    """The run of whose plans the one is not here that a verdict rests on; "" where nothing is missing."""
+    body = record.body
+    if not isinstance(body, VerdictRecord) or not body.digests.plan or not body.run:
+        return ""
+    known = workspace.ledger.find(series=f"run/{body.run}", objects=workspace.objects)
+    return "" if plan_of(body, known) else body.run
+
+
+def _next(workspace: Workspace, record: Record, run: str) -> str:
+    """What to type once a record is here: how its plan comes after it, else the gate about what was judged."""
+    if run:
+        return f"git cto sync, or where it came from git cto show {typed(run)} --export dsse, and import that too"
+    here = workspace.objects.info("HEAD^{commit}")
+    judged = isinstance(record.body, VerdictRecord | OverrideRecord)
+    elsewhere = judged and (here is None or here.oid != record.subject.head)
+    return f"git cto gate {record.subject.head[:12]}" if elsewhere else "git cto gate"
 
 
 def _read(data: bytes, where: str) -> Record:

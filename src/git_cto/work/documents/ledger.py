@@ -92,7 +92,7 @@ def import_document(done: Imported) -> ImportDocument:
         new=done.new,
         signers=tuple(signer.principal for signer in done.record.signers),
         notes=done.notes,
-        next="git cto gate",
+        next=done.next_step,
     )
 
 
