@@ -493,3 +493,23 @@ def test_doctor_leaves_nothing_behind(team: Team, tmp_path: Path, monkeypatch: p
 def test_no_option_is_offered_that_there_is_none_of(world: World, argv: list[str]) -> None:
     said = world.cto(*argv)
     assert (said.code, "--no-sign" in said.text) == (2, False), said.text
+
+
+def test_whoever_let_a_change_in_may_merge_it_and_write_nothing_into_the_merge(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a team of two nobody else could: the other one wrote it."""
+    team.let_in(team.ben)
+    world = team.world
+    for name in ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(name, "ben@example.org")
+    world.branch("landing", "main")
+    world.git("merge", "--quiet", "--no-ff", "-m", "Merge topic", "topic")
+    assert "ben@example.org overrode the gate" in team.open()
+    with team.as_(team.ben):
+        assert "is an author" not in world.cto("override", "--reason", "Again").err
+    world.write("app.py", TWO + "# and more\n")
+    world.git("commit", "--quiet", "--all", "--amend", "-m", "Merge topic, and more")
+    with team.as_(team.ben):
+        assert "is an author of the change" in world.cto("override", "--reason", "With more").err
+    assert "ben@example.org signed it and is an author of the change" in team.closed()

@@ -14,9 +14,9 @@ from git_cto.repo.lens import Lens
 from tests.world import World
 
 
-def wrote(world: World, base: str = "main") -> Authorship:
+def wrote(world: World, base: str = "main", **options: bool) -> Authorship:
     with Lens(discover(str(world.path), os.environ), os.environ) as lens:
-        return authorship(lens, world.git("rev-parse", base), world.head)
+        return authorship(lens, world.git("rev-parse", base), world.head, **options)
 
 
 def test_authors_committers_and_co_authors_count_in_any_letters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +153,44 @@ def test_what_was_merged_from_the_base_is_not_its_own(world: World, monkeypatch:
     world.git("merge", "--quiet", "-m", "Update", "main")
     world.commit("Two")
     assert wrote(world).addresses == {"ada@example.org"}
+
+
+def test_who_only_merged_what_others_wrote_is_asked_about_apart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.branch("topic")
+    world.commit("One", one="1\n")
+    world.git("switch", "--quiet", "main")
+    world.commit("Meanwhile", two="2\n")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ben@example.org")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "ben@example.org")
+    message = "Merge it\n\nCo-authored-by: Cleo <cleo@example.org>\nCto-Executor: codex"
+    world.git("merge", "--quiet", "--no-ff", "-m", message, "topic")
+    everybody = {"ada@example.org", "ben@example.org", "cleo@example.org"}
+    assert wrote(world, "main~1").addresses == everybody
+    plain = wrote(world, "main~1", mergers=False)
+    assert plain.addresses == everybody - {"ben@example.org"}
+    assert plain.executors == ("codex",), "what its message says stays said"
+    world.write("one", "1 and more\n")
+    world.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    assert wrote(world, "main~1", mergers=False).addresses == everybody, "it has more than the two make"
+
+
+@pytest.mark.parametrize("heads", [["left", "right"], ["left"]])
+def test_who_merged_several_or_has_written_beneath_the_merge_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch, heads: list[str]
+) -> None:
+    """Of a merge of three parents, and of the merges beneath the last one, nobody computes what git would make."""
+    for name in ("left", "right"):
+        world.branch(name, "main")
+        world.commit(name, **{name: "1\n"})
+    world.branch("trunk", "main")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ben@example.org")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "ben@example.org")
+    world.git("merge", "--quiet", "--no-ff", "-m", "Merge", *heads)
+    if len(heads) == 1:
+        monkeypatch.setenv("GIT_AUTHOR_EMAIL", "cleo@example.org")
+        monkeypatch.setenv("GIT_COMMITTER_EMAIL", "cleo@example.org")
+        world.git("merge", "--quiet", "--no-ff", "-m", "Merge", "right")
+    assert wrote(world, mergers=False).addresses == {"ada@example.org", "ben@example.org"}
 
 
 def test_thousands_of_co_authors_take_no_long_time(world: World) -> None:

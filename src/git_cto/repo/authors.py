@@ -45,15 +45,40 @@ class Authorship(Struct, frozen=True):
         return _together([self, other])
 
 
-def authorship(lens: Lens, base: str, head: str, *, committers: bool = True) -> Authorship:
-    """Who wrote the commits of `head` that are not in `base`. Committers count as well, unless told otherwise."""
-    return _together([_written(commit, committers=committers) for commit in _commits(lens, base, head)])
+_WROTE, _WROTE_OR_COMMITTED = (b"author ",), (b"author ", b"committer ")
+
+
+def authorship(lens: Lens, base: str, head: str, *, committers: bool = True, mergers: bool = True) -> Authorship:
+    """Who wrote the commits of `head` that are not in `base`. Committers count as well, unless told otherwise.
+
+    Without `mergers`, whoever has made `head` by nothing but merging counts only for what its message says.
+    """
+    kinds = _WROTE_OR_COMMITTED if committers else _WROTE
+    merged = () if mergers else plainly_merged(lens, head)
+    if merged:
+        commits = (commit for one in merged for commit in _commits(lens, base, one))
+        return _together([_written(_content(lens, head), ()), *(_written(commit, kinds) for commit in commits)])
+    return _together([_written(commit, kinds) for commit in _commits(lens, base, head)])
 
 
 def author(lens: Lens, commit: str) -> Authorship:
     """Who wrote one commit, whoever committed it."""
+    return _written(_content(lens, commit), _WROTE)
+
+
+def plainly_merged(lens: Lens, commit: str) -> tuple[str, ...]:
+    """The two parents of a merge that has nothing but what git makes of them; () for any other commit."""
+    header = _content(lens, commit).partition(b"\n\n")[0].split(b"\n")
+    parents = [line[7:].decode("ascii", "replace") for line in header if line.startswith(b"parent ")]
+    if len(parents) != 2:
+        return ()  # no merge, or one of several after each other
+    done = lens.merge_tree(*parents)
+    return tuple(parents) if done.returncode == 0 and header[0] == b"tree " + done.stdout.partition(b"\0")[0] else ()
+
+
+def _content(lens: Lens, commit: str) -> bytes:
     found = lens.reader.read(commit)
-    return _written(found[1] if found else b"", committers=False)
+    return found[1] if found else b""
 
 
 def _together(parts: list[Authorship]) -> Authorship:
@@ -86,15 +111,15 @@ def _one_after_the_other(lens: Lens, base: str, head: str) -> list[bytes] | None
     return row
 
 
-def _written(commit: bytes, *, committers: bool) -> Authorship:
-    """Who wrote a commit, read from the object itself.
+def _written(commit: bytes, kinds: Iterable[bytes]) -> Authorship:
+    """Who wrote a commit, read from the object itself: by these lines of its header and by its message.
 
     What git prints of one is bent: by the encoding that it claims, by which of two lines it takes for the author.
     """
     header, _, message = commit.partition(b"\n\n")
     lines = header.split(b"\n")
     addresses = set()
-    for kind in (b"author ", b"committer ") if committers else (b"author ",):
+    for kind in kinds:
         said = [_plain(line.decode("utf-8", "replace")) for line in lines if line.startswith(kind)]
         addresses |= {one for line in said for one in _addresses(line)} or {NOBODY}
     co_authors: dict[str, None] = {}

@@ -26,7 +26,7 @@ from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH, Signers, read_sig
 from git_cto.ledger.trusting import first_checks, trusted
 from git_cto.model import OverrideRecord, PlanRecord, Target, VerdictRecord
 from git_cto.redaction import printable
-from git_cto.repo.authors import Authorship, author, authorship
+from git_cto.repo.authors import Authorship, author, authorship, plainly_merged
 from git_cto.repo.change import tree_fault
 from git_cto.repo.landings import Landing, Row, landings
 from git_cto.repo.objects import MalformedTreeError
@@ -253,18 +253,11 @@ class Audit:
         wrote = Authorship(frozenset(), (), ())
         for head in merged or (change.head,):
             wrote = wrote.joined(authorship(lens, change.base, head, committers=False))
-        if merged and not self._is_plain_merge(landed[0]):
+        if merged and not plainly_merged(lens, change.head):
             wrote = wrote.joined(author(lens, change.head))
         for base, head in here:
-            wrote = wrote.joined(authorship(lens, base, head))
+            wrote = wrote.joined(authorship(lens, base, head, mergers=False))
         return wrote
-
-    def _is_plain_merge(self, landing: Landing) -> bool:
-        """Whether a merge has nothing but what git makes of its two parents, and its author wrote nothing."""
-        if len(landing.parents) != 2:
-            return False  # merged by hand, or one after the other
-        done = self._workspace.lens.merge_tree(*landing.parents)
-        return done.returncode == 0 and done.stdout.split(b"\0", 1)[0].decode("ascii", "replace") == landing.tree
 
     def _rules_at(self, commit: str) -> _Rules:
         """Policy and signers of a commit."""
