@@ -513,3 +513,28 @@ def test_whoever_let_a_change_in_may_merge_it_and_write_nothing_into_the_merge(
     with team.as_(team.ben):
         assert "is an author of the change" in world.cto("override", "--reason", "With more").err
     assert "ben@example.org signed it and is an author of the change" in team.closed()
+
+
+def test_whoever_squashes_what_they_let_in_is_told_to_merge_it_as_it_is(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who squashes is the author of what comes of it, so that their word for it is their own."""
+    head = team.let_in(team.ben).subject.head
+    world = team.world
+    with monkeypatch.context() as ben:
+        for name in ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
+            ben.setenv(name, "ben@example.org")
+        world.branch("squashed", "main")
+        world.git("merge", "--quiet", "--squash", "topic")
+        world.git("commit", "--quiet", "-m", "Say 2, squashed")
+    merged_as_it_is = f"It was recorded on {head[:12]}: merged as it is (git merge --no-ff)"
+    assert merged_as_it_is in team.closed()
+    world.git("switch", "--quiet", "main")
+    world.git("merge", "--quiet", "--ff-only", "squashed")
+    assert merged_as_it_is in " ".join(world.cto("audit", "main~1..main").out.split())
+
+
+def test_an_author_is_not_told_to_merge_where_the_commits_are_their_own(team: Team) -> None:
+    team.let_in(team.ada)
+    assert "is an author of the change" in team.closed()
+    assert "merged as it is" not in team.closed()

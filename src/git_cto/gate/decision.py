@@ -352,6 +352,7 @@ def _unjudged(
     if policy.gate.trust == "signed":
         reasons.append(_why_uncounted(uncounted, facts))
         reasons += [facts.nobody] if uncounted and facts.nobody.rstrip(".") not in reasons[-1] else []
+        reasons += _made_again(change, uncounted, facts)
         next_step = (uncounted and facts.to_mend) or to_sign or next_step
     return Decision(False, tuple(reasons), next_step)
 
@@ -398,6 +399,15 @@ def _why_uncounted(uncounted: Sequence[Record], facts: Facts) -> str:
     return (
         f"Only signed records count here, and of {len(uncounted)} about exactly this change none does: {_all_of(whys)}."
     )
+
+
+def _made_again(change: Change, uncounted: Sequence[Record], facts: Facts) -> list[str]:
+    """Where who signed is an author of commits that were made anew, by a squash or a rebase: that these need not be."""
+    signed = [one for one in uncounted if signing_authors([one], facts.authors) and one.subject.head != change.head]
+    if not signed:
+        return []
+    head = signed[-1].subject.head[:12]
+    return [f"It was recorded on {head}: merged as it is (git merge --no-ff), that keeps its own authors."]
 
 
 def _all_of(whys: Counter[str]) -> str:
