@@ -166,3 +166,20 @@ def test_paths_and_remotes_of_any_name_are_quoted_where_they_are_to_be_typed(wor
     world.git("remote", "add", "zero", "nowhere")
     sync = world.cto("sync", "--json").json["error"]["hint"]
     assert words(sync) == ["git", "cto", "sync", "up;stream"]
+
+
+def test_where_somebody_moved_the_notes_the_gate_says_so_and_asks_for_no_review(world: World) -> None:
+    world.branch("topic")
+    world.commit("Say 2", app__py="def version():\n    return 2\n")
+    assert world.reviewed().code == 0
+    world.git("update-ref", "-d", "refs/notes/cto-records")
+    closed = world.cto("gate", "--json")
+    assert (closed.code, closed.json["next"]) == (1, "git cto doctor, which says how to bring that back")
+    assert closed.json["reasons"][-1] == (
+        "1 record about it is missing from refs/notes/cto-records: somebody moved it."
+    )
+    [problem] = [one for one in world.cto("doctor", "--json").json["checks"] if one["name"] == "ledger"]
+    assert subprocess.run(problem["hint"], shell=True, cwd=world.path, capture_output=True, check=False).returncode == 0
+    assert world.cto("gate").code == 0
+    world.commit("Say 3", app__py="def version():\n    return 3\n")
+    assert world.cto("gate", "--json").json["next"] == "git cto review"

@@ -58,6 +58,14 @@ class Ledger:
         taken_off = decode_all(self._notes.taken_off(wanted, objects))
         return united((*decode_all(self._notes.read(wanted, objects)), *filter(_refuses, taken_off)))
 
+    def taken_off(
+        self, known: Iterable[Record], *, head: str, change: str, series: Iterable[str], objects: Objects
+    ) -> int:
+        """How many records on these objects somebody took away by moving the notes, besides those that are `known`."""
+        wanted = [head, change, *map(self.series_object, series)]
+        here = {record.id for record in known}
+        return len({record.id for record in decode_all(self._notes.taken_off(wanted, objects))} - here)
+
     def objects(self) -> Iterator[str]:
         """Every head, change and series that there are records about, once each."""
         return self._notes.all_objects()

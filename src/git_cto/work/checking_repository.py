@@ -140,9 +140,10 @@ def _ledger(workspace: Workspace) -> Iterator[Check]:
             f"{counted(unreadable, 'line')} of {total:,} cannot be read as records; they stay, and the others count."
         )
         yield Check("ledger", "warning", message, "git notes --ref=cto-records list, or a newer git-cto")
-    else:
+    lost = list(_forced_back(workspace))
+    if not unreadable and (total or not lost):
         yield ok("ledger", counted(total, "record") if total else "no records yet")
-    yield from _forced_back(workspace)
+    yield from lost
 
 
 def _forced_back(workspace: Workspace) -> Iterator[Check]:

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from git_cto.errors import typed
 from git_cto.gate.decision import Decision, Facts, decide
 from git_cto.gate.rounds import Standing, standing
+from git_cto.ledger.notes import RECORDS_REF
 from git_cto.model import PlanRecord, VerdictRecord
+from git_cto.render.words import counted
 from git_cto.repo.change import conflicts, landing
 from git_cto.repo.git import changed_paths_meanwhile
 from git_cto.repo.runs import results, runs
@@ -101,11 +103,30 @@ def decide_on(workspace: Workspace, found: Survey, agreed: tuple[str, ...] = ())
         decision = decide(found.change, facts, found.records, _standing(found), found.policy)
     if not decision.allowed:
         facts = _with_nobody(workspace, found, facts)
-        return decide(found.change, facts, found.records, _standing(found), found.policy) if facts.nobody else decision
+        if facts.nobody:
+            decision = decide(found.change, facts, found.records, _standing(found), found.policy)
+        return _with_what_was_taken_off(workspace, found, decision)
     undone = _undone_since(workspace, found, decision)
     if undone:
         return Decision(False, (f"After the approval {', '.join(undone)}: nobody has judged that.",), "git cto review")
     return replace(decision, next_step=_merging(found))
+
+
+def _with_what_was_taken_off(workspace: Workspace, found: Survey, decision: Decision) -> Decision:
+    """The same closed decision; where somebody moved the notes, with what to do about that in the first place."""
+    series = {found.series.name, *([f"run/{found.run}"] if found.run else [])}
+    head, change = found.change.head, found.change.id
+    lost = workspace.ledger.taken_off(
+        found.records, head=head, change=change, series=sorted(series), objects=workspace.objects
+    )
+    if not lost:
+        return decision
+    missing = f"{counted(lost, 'record')} about it {'is' if lost == 1 else 'are'} missing from {RECORDS_REF}"
+    return replace(
+        decision,
+        reasons=(*decision.reasons, f"{missing}: somebody moved it."),
+        next_step="git cto doctor, which says how to bring that back",
+    )
 
 
 def _with_nobody(workspace: Workspace, found: Survey, facts: Facts) -> Facts:
