@@ -46,3 +46,16 @@ def test_lines_are_as_long_as_the_terminal_allows(world: World, columns: int, mo
     assert SAID in " ".join(" ".join(shown).split())
     assert max(map(len, shown)) > most - 12
     assert max(map(len, world.cto("show").out.splitlines())) > 68
+
+
+def test_an_error_is_wrapped_at_words_on_a_terminal_and_its_hint_and_long_words_stay_whole(world: World) -> None:
+    changed(world)
+    long = "nowhere/" + "x" * 60
+    for file, words in (("app.py", "app.py holds no record: "), (long, f"{long} cannot be read: ")):
+        message, _, hint = world.cto("import", file).err.partition("\nNext: ")
+        assert message.startswith(words)
+        *lines, last = on_a_terminal(world, 50, "import", file)
+        assert last == f"Next: {hint.rstrip()}"
+        assert " ".join(lines) == message
+        assert (len(lines) == 1) == (file == long)
+        assert max(map(len, lines)) <= 50 or file == long

@@ -152,9 +152,20 @@ def report(error: CtoError, *, wants_json: bool) -> None:
         body = ErrorBody(code=error.code, message=message, hint=hint)
         _print_json(ErrorDocument(error=body, exit_code=int(error.exit_code)))
         return
-    click.echo(message, err=True)
+    click.echo(_at_words(message) if sys.stderr.isatty() else message, err=True)
     if hint:
-        click.echo(f"Next: {hint}", err=True)
+        click.echo(f"Next: {hint}", err=True)  # whole, however long: it is there to be copied
+
+
+def _at_words(message: str) -> str:
+    """A message for a terminal, wrapped at words. A line stays as it is that is set in, or has a word wider than it."""
+    from git_cto.render.lines import page, width, wrapped
+
+    def fitting(line: str) -> str:
+        whole = line[:1].isspace() or width(line) <= page() or any(width(word) > page() for word in line.split())
+        return line if whole else wrapped(line)
+
+    return "\n".join(map(fitting, message.split("\n")))
 
 
 def text_argument(value: str | None, file: str | None, what: str) -> str:
