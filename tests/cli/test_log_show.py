@@ -154,13 +154,23 @@ def test_show_names_the_others_about_the_same_change_and_which_of_them_the_gate_
     override, approval = (one["id"] for one in records(world))
     said = world.cto("show")
     assert said.out.startswith("override   By hand\n")
-    told = f"note: the gate rests on this override, {override[:7]}; also about this change: approve {approval[:7]}"
+    told = f"note: the gate rests on override {override[:7]}; also about this change: approve {approval[:7]}"
     assert " ".join(said.err.split()) == f"{told} (unsigned); git cto show takes an id"
     assert world.cto("show", approval[:7]).out.startswith("✓ approve")
     world.commit("Say 3", app__py=THREE)
     old = world.cto("show")
     assert " ".join(old.err.split()).startswith("note: this is about commit "), old.text
     assert "not about topic as it is now" in " ".join(old.err.split())
+
+
+def test_where_the_gate_is_closed_show_says_so_beside_what_else_there_is(world: World) -> None:
+    changed(world)
+    assert world.reviewed(verdict="revise", findings=[finding()]).code == 1
+    assert world.reviewed("--dispute", "Look again", verdict="revise").code == 1
+    newest, older = (one["id"][:7] for one in records(world))
+    said = world.cto("show")
+    told = f"note: this is revise {newest}, and the gate is closed; also about this change: revise {older} (unsigned);"
+    assert (f"record {newest}" in said.out, " ".join(said.err.split()).startswith(told)) == (True, True), said.text
 
 
 @pytest.mark.parametrize(

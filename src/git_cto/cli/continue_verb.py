@@ -15,6 +15,7 @@ from git_cto.errors import ExitCode
 @sign_option
 def command(shell: Shell, *, run: str | None, reason: str, base: str | None, sign: bool | None) -> int:
     """Let an escalated or aborted series go on. Its rounds are counted anew; who and why is recorded."""
+    from git_cto.render.lines import wrapped
     from git_cto.render.terminal import next_line
     from git_cto.render.words import series_words
     from git_cto.work.deciding import go_on
@@ -27,6 +28,6 @@ def command(shell: Shell, *, run: str | None, reason: str, base: str | None, sig
     step = "git cto review" if decided.survey.standing.aborted else "fix it, then git cto review"
     shell.notes(decided.doubts)
     shell.document(decision_document(decided.record, decided.doubts, step))
-    shell.say(f"{series_words(decided.survey.series.name)} goes on, with round 1.")
+    shell.say(wrapped(f"{series_words(decided.survey.series.name)} goes on, with round 1."))
     shell.say(next_line(step))
     return ExitCode.OK

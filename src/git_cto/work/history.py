@@ -157,9 +157,9 @@ def _beside(record: Record, decisive: list[Record], found: Survey, *, rests: boo
         return (f"this is about commit {record.subject.head[:7]}, not about {found.head.name} as it is now",)
     if not others or record not in decisive:
         return ()
-    which = f"the gate rests on this {_kind(record)}, {record.id[:7]}" if rests else "the gate is closed"
-    if not change.files:
-        which = f"this is the {_kind(record)} {record.id[:7]}"
+    this = f"{_kind(record)} {record.id[:7]}"
+    closed = ", and the gate is closed" if change.files else ""
+    which = f"the gate rests on {this}" if rests else f"this is {this}{closed}"
     return (f"{which}; also about this change: {some(others)}; git cto show takes an id",)
 
 
