@@ -96,6 +96,7 @@ def test_what_was_decided_about_another_branch_is_asked_about_there(world: World
     world.git("config", "gpg.format", "ssh")
     world.git("config", "user.signingkey", str(key.path))
     assert "git cto gate topic --base stem   asks" in world.cto("sign", "topic", "--base", "stem", "--overrides").out
+    world.write(".cto/allowed_signers", key.line())
     world.policy('[gate]\ntrust = "signed"\n')
     unlisted = world.cto("override", "topic", "--reason", "Fine", "--no-sign", "--json").json["next"]
     assert unlisted == "git cto sign --overrides topic, by an allowed signer"

@@ -284,7 +284,7 @@ def test_an_override_that_somebody_planted_is_not_signed_by_the_way(team: Team) 
     assert signed_ids(said) == [approval.id]
     assert planted.id[:12] in said.json["notes"][0]
     team.closed()
-    assert signed_ids(team.cosigned(team.cleo, "--overrides", "--json")) == [approval.id, planted.id][::-1]
+    assert signed_ids(team.cosigned(team.cleo, "--overrides", "--json")) == [planted.id]
 
 
 def test_an_override_that_nobody_signed_is_signed_on_demand_only(team: Team) -> None:

@@ -15,6 +15,7 @@ from git_cto.errors import ExitCode
 @sign_option
 def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sign: bool | None) -> int:
     """Record that exactly the change of REV (default: HEAD) may be merged. One more commit, and it no longer counts."""
+    from git_cto.render.lines import wrapped
     from git_cto.render.terminal import next_line
     from git_cto.work.deciding import override
     from git_cto.work.documents.ledger import decision_document
@@ -23,11 +24,11 @@ def command(shell: Shell, *, rev: str | None, base: str | None, reason: str, sig
         shell.ready_to_sign(workspace, sign)
         decided = override(workspace, rev, reason=reason, base=base)
     found = decided.survey
-    step = same("git cto gate", rev, base)
-    if decided.doubts:
-        step = same("git cto sign --overrides", rev, base) + ", by an allowed signer"
+    about, rest = decided.step
+    step = (same(about, rev, base) if about else "") + rest
     shell.notes(decided.doubts)
     shell.document(decision_document(decided.record, decided.doubts, step))
-    shell.say(f"Recorded: the change of {found.head.name} may be merged into {found.target.name}.")
+    said = f"the change of {found.head.name} may be merged into {found.target.name}."
+    shell.say(wrapped(f"Recorded, but it does not count: that {said}" if decided.doubts else f"Recorded: {said}"))
     shell.say(next_line(step))
     return ExitCode.OK

@@ -17,7 +17,8 @@ def command(shell: Shell, *, rev: str | None, base: str | None, overrides: bool)
 
     As its second signer, or because it was recorded unsigned. You vouch for what you sign: an approval that the gate's
     rule does not accept today is not signed, and neither is a refusal, nor an override that no allowed signer has
-    signed, unless --overrides says so.
+    signed, unless --overrides says so. A change to control paths takes an override by somebody who did not sign its
+    approval: whoever overrides it, or is the last who could, leaves that unsigned.
     """
     from git_cto.render.terminal import log_text, next_line
     from git_cto.work.co_signing import co_sign
@@ -25,14 +26,16 @@ def command(shell: Shell, *, rev: str | None, base: str | None, overrides: bool)
     from git_cto.work.workspace import now
 
     with shell.workspace() as workspace:
-        done = co_sign(workspace, rev, base=base, overrides=overrides)
-    shell.document(sign_document(done, "git cto sync"))
-    shell.notes(done.notes)
+        done = co_sign(workspace, rev, base=base, overrides=overrides, tell=shell.notes)
+    about, rest = done.step or ("", "git cto sync")
+    step = (same(about, rev, base) if about else "") + rest
+    shell.document(sign_document(done, step))
     if done.added:
         shell.say(f"Signed with {done.key}:")
         shell.say(log_text(done.added, now(), shell.style))
     else:
         shell.say(f"It has the signature of {done.key} already.")
     gate = same("git cto gate", rev, base)
-    shell.say(next_line(("git cto sync", "sends it"), (gate, "asks whether it may be merged now")))
+    sent = ("git cto sync", "sends it"), (gate, "asks whether it may be merged now")
+    shell.say(next_line(step) if done.step else next_line(*sent))
     return ExitCode.OK

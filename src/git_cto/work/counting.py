@@ -111,8 +111,27 @@ def _against(
 
 def against_key(workspace: Workspace, found: Survey, public_key: bytes) -> tuple[str, ...]:
     """What keeps the signature of this key from opening the gate."""
-    authors = _wrote(workspace, found) if found.policy.gate.signer_is_not_author else frozenset()
-    return _against_key(workspace, found.target, public_key, authors)
+    return _against_key(workspace, found.target, public_key, authors_who_do_not_count(workspace, found))
+
+
+def authors_who_do_not_count(workspace: Workspace, found: Survey) -> frozenset[str]:
+    """The addresses of those who wrote the change, where their word does not open the gate."""
+    return _wrote(workspace, found) if found.policy.gate.signer_is_not_author else frozenset()
+
+
+def another_signs(workspace: Workspace, found: Survey, public_key: bytes, *, override: bool) -> tuple[str, str]:
+    """What makes a record count that the signature of this key does not (b"": that nobody signed).
+
+    A command about the change ("" where none helps), and by whom: together it is what to do.
+    """
+    nobody, to_mend = nobody_may_sign(workspace, found.target)
+    if nobody:
+        return "", to_mend
+    if NOBODY in authors_who_do_not_count(workspace, found):
+        return "", "commit it with an address (git commit --amend --reset-author), then git cto review"
+    listed = bool(public_key) and doubt_of(workspace, found.target, public_key) is None
+    command = "git cto sign --overrides" if override and not listed else "git cto sign"
+    return command, f", by an allowed signer{' who did not write it' if listed else ''}"
 
 
 def _wrote(workspace: Workspace, found: Survey) -> frozenset[str]:

@@ -10,7 +10,8 @@ from git_cto.gate.rounds import in_order
 from git_cto.model import ContinueRecord, OverrideRecord, Subject, VerdictRecord
 from git_cto.redaction import redacted, secret_values
 from git_cto.render.words import series_words
-from git_cto.work.counting import will_not_count
+from git_cto.work.agreeing import agreement, own_override
+from git_cto.work.counting import another_signs, will_not_count
 from git_cto.work.keeping import show
 from git_cto.work.runs import trunk_here
 from git_cto.work.surveying import survey
@@ -22,15 +23,23 @@ if TYPE_CHECKING:
     from git_cto.work.workspace import Workspace
 
 LARGEST_REASON = 4_000  # characters
+_BY_ANOTHER = (
+    "git cto override --reason TEXT",
+    ", by an allowed signer who neither wrote it nor signed its approval",
+)
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision that was recorded, and what it was about; `doubts` say why it counts for nobody else."""
+    """A decision that was recorded, and what it was about; `doubts` say why it does not do, or for nobody else.
+
+    `step` is what is next: a command about the change ("" where none is), and the rest of the sentence.
+    """
 
     record: Record
     survey: Survey
     doubts: tuple[str, ...] = ()
+    step: tuple[str, str] = ("git cto gate", "")
 
 
 def go_on(workspace: Workspace, run: str | None, *, reason: str, base: str | None) -> Decided:
@@ -68,9 +77,13 @@ def override(workspace: Workspace, rev: str | None, *, reason: str, base: str | 
     """Records that exactly this change may be merged, whatever the gate says of it."""
     reason = checked_reason(workspace, reason, "git cto override --reason TEXT")
     found = survey(workspace, head=rev, base=base, run=None)
+    public_key = workspace.signing.signer
     doubts = will_not_count(workspace, found)
+    not_enough = "" if doubts else own_override(agreement(workspace, found, public_key))
     decided = record_override(workspace, found, reason=reason, actor=workspace.actor(known=True))
-    return replace(decided, doubts=doubts)
+    if doubts:
+        return replace(decided, doubts=doubts, step=another_signs(workspace, found, public_key, override=True))
+    return replace(decided, doubts=(not_enough,), step=_BY_ANOTHER) if not_enough else decided
 
 
 def record_override(workspace: Workspace, found: Survey, *, reason: str, actor: Actor) -> Decided:
