@@ -101,6 +101,7 @@ def test_what_is_different_beside_something_missing_is_told_apart(
     lying = judged(world, supersedes="0" * 64, **said, results=(TaskResult(task_id="t1", outcome="done"),))
     found = replayed(world, lying)
     assert (found.state, faults(found)["outcomes"]) == ("different", "they were changed")
+    assert faults(found)["prompt"] == "it follows from: earlier, outcomes"
 
 
 def test_a_record_about_another_change_than_its_commits_make_is_found_out(
