@@ -14,6 +14,7 @@ import pytest
 from git_cto.gate.policy import Policy, read_policy
 from git_cto.ledger.sync import wanted_refspec
 from git_cto.work.policy_file import EXAMPLES, PHASE_DEFAULTS, SECTIONS, WORDS, policy_text
+from tests.keys import known_key
 from tests.world import World
 
 OTHER_HOOK = "#!/bin/sh\nexit 0\n"
@@ -110,6 +111,23 @@ def test_no_permission_is_said_plainly(world: World) -> None:
     world.path.chmod(0o700)
     assert (done.code, "Permission denied" in done.err) == (2, True), done.text
     assert not (world.path / ".cto").exists()
+
+
+def test_who_signs_is_told_while_unsigned_records_count_as_well(world: World, tmp_path: Path) -> None:
+    """Set up and nothing changed in the policy, everything would look signed, and nothing would be safer."""
+    key = known_key(tmp_path / "keys", "ada@example.org")
+    world.git("config", "gpg.format", "ssh")
+    world.git("config", "user.signingkey", str(key.path))
+    still = 'unsigned records count as well, until it says trust = "signed"'
+    assert still not in world.cto("init").out
+    for _ in range(2):
+        assert still in " ".join(world.cto("init", "--signing").out.split())
+    policy = world.path / ".cto" / "config.toml"
+    policy.write_text(policy.read_text().replace('#trust = "local"', 'trust = "signed"'))
+    assert still not in " ".join(world.cto("init", "--signing").out.split())
+    policy.write_text("[gate\n")
+    said = world.cto("init", "--signing")
+    assert (said.code, still in " ".join(said.out.split())) == (0, False)
 
 
 # ---- refspecs ------------------------------------------------------------------------------------------------------

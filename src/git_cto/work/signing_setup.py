@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.errors import UsageError, typed
+from git_cto.gate.policy import POLICY_PATH, read_policy
 from git_cto.ledger.signers import LARGEST_LIST, SIGNERS_PATH, read_signers
 from git_cto.ledger.sshsig import NAMESPACE, fingerprint, key_words
 from git_cto.repo.git import git_error
@@ -99,7 +100,28 @@ def set_signing_up(workspace: Workspace, plan: SigningPlan) -> SigningSetUp:
         except OSError as error:
             raise unwritable(plan.path, error) from error
     listed = "written" if plan.text else "was there, kept"
-    return SigningSetUp(
-        (f"records are signed here with {plan.key} (cto.sign)", f"{SIGNERS_PATH}: the line of {plan.who}: {listed}"),
-        bool(plan.text),
+    done_now = (
+        f"records are signed here with {plan.key} (cto.sign)",
+        f"{SIGNERS_PATH}: the line of {plan.who}: {listed}",
+        *_still_local(workspace),
     )
+    return SigningSetUp(done_now, bool(plan.text))
+
+
+def _still_local(workspace: Workspace) -> tuple[str, ...]:
+    """That signatures are made and not asked for, where the policy of the worktree says so, and how it asks for them.
+
+    That is for a human to decide, once everybody's line is on the list.
+    """
+    try:
+        policy = read_policy(_text(os.path.join(workspace.place.worktree or "", POLICY_PATH)), POLICY_PATH)
+    except UsageError:
+        return ()  # which doctor tells
+    if policy.gate.trust == "signed":
+        return ()
+    return (f'{POLICY_PATH}: unsigned records count as well, until it says trust = "signed" below [gate], without a #',)
+
+
+def _text(path: str) -> str | None:
+    found = _read(path)
+    return None if found is None else found.decode("utf-8", "replace")
