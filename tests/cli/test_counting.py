@@ -270,6 +270,41 @@ def test_where_every_record_counts_doctor_only_mentions_it(team: Team) -> None:
         assert told(team)[-1] == ("ok", "The key that signs here is revoked on main.", "")
 
 
+def too_few(team: Team, *keys: Key, policy: str) -> list[tuple[str, str]]:
+    """What doctor warns of where these may sign, under this policy: each with the hint."""
+    team.signers("".join(key.line() for key in keys), SIGNED + policy)
+    return [(message, hint) for state, message, hint in told(team) if state == "warning"]
+
+
+def test_doctor_says_where_there_are_fewer_people_than_have_to_agree(team: Team, tmp_path: Path) -> None:
+    second = known_key(tmp_path / "second", "ben+work@example.org")
+    more = "have more people listed on main (git cto init --signing)"
+    for keys in ((team.ben, team.ci), (team.ben, second, team.ci)):
+        ((message, hint),) = too_few(team, *keys, policy="threshold = 3\n")
+        assert message == "threshold = 3 cannot be reached: main allows 2 people to sign."
+        assert hint == f"{more}, or set threshold = 2 there"
+    assert too_few(team, team.ben, team.ci, team.cleo, policy="threshold = 3\n") == []
+    team.signers(team.ben.line() + team.ci.line(), SIGNED.replace("signed", "local") + "threshold = 3\n")
+    assert [state for state, _, _ in told(team)] == ["ok"]
+
+
+def test_doctor_says_where_an_author_has_too_few_others(team: Team) -> None:
+    """Ada has written what is on main; nobody else has."""
+    ((message, hint),) = too_few(team, team.ada, policy="")
+    assert message == (
+        "What ada@example.org writes takes 1 signature by others (signer_is_not_author), "
+        "and main allows 1 person to sign."
+    )
+    assert hint.endswith("where CI's key may be one, or set signer_is_not_author = false there")
+    ((message, hint),) = too_few(team, team.ada, team.ben, policy="threshold = 2\n")
+    assert "takes 2 signatures by others (signer_is_not_author), and main allows 2 people to sign." in message
+    assert hint.endswith("or set a smaller threshold there")
+    assert too_few(team, team.ada, team.ben, policy="") == []
+    assert too_few(team, team.ada, team.ben, team.ci, policy="threshold = 2\n") == []
+    assert too_few(team, team.ada, policy="signer_is_not_author = false\n") == []
+    assert too_few(team, team.ci, policy="") == [], "which signs and writes nothing"
+
+
 # ---- what the gate says
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_cto.errors import CtoError
+from git_cto.gate.trust import distinct
 from git_cto.ledger.signers import REVOKED_PATH, SIGNERS_PATH
 from git_cto.ledger.signing import KEY_VARIABLE, SigningError
 from git_cto.ledger.sshsig import NAMESPACE, fingerprint, key_words
+from git_cto.model import NOBODY, person
+from git_cto.render.words import counted
 from git_cto.repo.ssh_keygen import revoked_by
 from git_cto.work.checking import Check, ok
-from git_cto.work.counting import doubt_of, out_of_force
+from git_cto.work.counting import doubt_of, in_force, out_of_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from git_cto.ledger.signers import Signers
     from git_cto.model import Target
     from git_cto.work.workspace import Workspace
+
+_LAST = 1_000  # commits of the target whose authors are looked at
 
 
 def check_signing(workspace: Workspace) -> Iterator[Check]:
@@ -58,6 +63,7 @@ def _signers(workspace: Workspace, target: Target, public_key: bytes, *, signed:
             yield Check("signers", "problem", message, f"git cto init --signing, and commit it to {target.name}")
         return
     yield _listed(workspace, signers, target, signed=signed)
+    yield from _too_few(workspace, target) if signed else ()
     if public_key:
         yield from _own(workspace, target, public_key, signed=signed)
 
@@ -77,6 +83,34 @@ def _listed(workspace: Workspace, signers: Signers, target: Target, *, signed: b
         return ok("signers", said)
     mend = f"git cto init --signing, with another key, and commit it to {target.name}"
     return Check("signers", "problem", f"Only signed records count, and {said}.", mend)
+
+
+def _too_few(workspace: Workspace, target: Target) -> Iterator[Check]:
+    """That what the policy asks for is more than the signers there are can give."""
+    gate = workspace.policy(target).gate
+    listed = in_force(workspace, target)
+    people = distinct(listed)
+    has = f"{target.name} allows {counted(len(people), 'person', 'people')} to sign"
+    more = f"have more people listed on {target.name} (git cto init --signing)"
+    if people and len(people) < gate.threshold:
+        message = f"threshold = {gate.threshold} cannot be reached: {has}."
+        yield Check("signers", "warning", message, f"{more}, or set threshold = {len(people)} there")
+    elif people and gate.signer_is_not_author and len(people) - 1 < gate.threshold:
+        wrote = _writers(workspace, target)
+        writers = distinct(one for one in listed if one.names & wrote)
+        if writers:
+            others = f"{counted(gate.threshold, 'signature')} by others (signer_is_not_author)"
+            message = f"What {' or '.join(writers)} writes takes {others}, and {has}."
+            instead = (
+                "a smaller threshold" if gate.threshold > 1 and len(people) > 1 else "signer_is_not_author = false"
+            )
+            yield Check("signers", "warning", message, f"{more}, where CI's key may be one, or set {instead} there")
+
+
+def _writers(workspace: Workspace, target: Target) -> frozenset[str]:
+    """The addresses of whoever is known to write changes: the authors of the target's last commits."""
+    done = workspace.lens.run("log", "--no-merges", f"-{_LAST}", "--format=%ae", target.commit, "--")
+    return frozenset(map(person, done.decode("utf-8", "replace").splitlines())) - {NOBODY}
 
 
 def _own(workspace: Workspace, target: Target, public_key: bytes, *, signed: bool) -> Iterator[Check]:
