@@ -145,7 +145,9 @@ def test_four_reasons_of_signed_records_are_told_as_the_three_newest() -> None:
     bodies = [a_verdict(time=at(number)) for number in range(5)]
     records = [replace(record(body, f"r{body.time}"), doubt=doubt) for body, doubt in zip(bodies, doubts, strict=True)]
     found = decision(*records, APPROVED, policy=SIGNED)
-    assert found.reasons[1].endswith("of 6 about exactly this change none does: four (2 of them); three; two; 1 is not signed.")
+    assert found.reasons[1].endswith(
+        "of 6 about exactly this change none does: four (2 of them); three; two; 1 is not signed."
+    )
 
 
 def test_where_no_signature_can_count_that_is_said_and_no_signature_is_asked_for() -> None:
