@@ -282,7 +282,7 @@ def test_doctor_says_where_there_are_fewer_people_than_have_to_agree(team: Team,
     for keys in ((team.ben, team.ci), (team.ben, second, team.ci)):
         ((message, hint),) = too_few(team, *keys, policy="threshold = 3\n")
         assert message == "threshold = 3 cannot be reached: main allows 2 people to sign."
-        assert hint == f"{more}, or set threshold = 2 there"
+        assert hint == f"{more}, or set a smaller threshold there"
     assert too_few(team, team.ben, team.ci, team.cleo, policy="threshold = 3\n") == []
     team.signers(team.ben.line() + team.ci.line(), SIGNED.replace("signed", "local") + "threshold = 3\n")
     assert [state for state, _, _ in told(team)] == ["ok"]

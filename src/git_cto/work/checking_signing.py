@@ -94,7 +94,7 @@ def _too_few(workspace: Workspace, target: Target) -> Iterator[Check]:
     more = f"have more people listed on {target.name} (git cto init --signing)"
     if people and len(people) < gate.threshold:
         message = f"threshold = {gate.threshold} cannot be reached: {has}."
-        yield Check("signers", "warning", message, f"{more}, or set threshold = {len(people)} there")
+        yield Check("signers", "warning", message, f"{more}, or set a smaller threshold there")
     elif people and gate.signer_is_not_author and len(people) - 1 < gate.threshold:
         wrote = _writers(workspace, target)
         writers = distinct(one for one in listed if one.names & wrote)
