@@ -174,6 +174,25 @@ def test_who_only_merged_what_others_wrote_is_asked_about_apart(world: World, mo
     assert wrote(world, "main~1", mergers=False).addresses == everybody, "it has more than the two make"
 
 
+def test_a_commit_that_only_says_it_merged_is_its_authors(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What git takes for no parent makes no merge, though the tree be that of one."""
+    for name in ("left", "right"):
+        world.branch(name, "main")
+        world.commit(name, **{name: "1\n"})
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ben@example.org")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "ben@example.org")
+    world.branch("trunk", "left")
+    world.git("merge", "--quiet", "--no-ff", "-m", "Merge", "right")
+    said = world.git("cat-file", "commit", "HEAD")
+    second = f"parent {world.git('rev-parse', 'right')}\n"
+    moved = said.replace(second, "").replace("\n\n", f"\n{second}\n", 1) + "\n"
+    assert wrote(world, mergers=False).addresses == {"ada@example.org"}
+    world.git(
+        "reset", "--quiet", "--hard", world.git("hash-object", "-t", "commit", "-w", "--stdin", data=moved.encode())
+    )
+    assert "ben@example.org" in wrote(world, mergers=False).addresses
+
+
 @pytest.mark.parametrize("heads", [["left", "right"], ["left"]])
 def test_who_merged_several_or_has_written_beneath_the_merge_counts(
     world: World, monkeypatch: pytest.MonkeyPatch, heads: list[str]

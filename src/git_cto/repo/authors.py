@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -69,7 +70,8 @@ def author(lens: Lens, commit: str) -> Authorship:
 def plainly_merged(lens: Lens, commit: str) -> tuple[str, ...]:
     """The two parents of a merge that has nothing but what git makes of them; () for any other commit."""
     header = _content(lens, commit).partition(b"\n\n")[0].split(b"\n")
-    parents = [line[7:].decode("ascii", "replace") for line in header if line.startswith(b"parent ")]
+    below = takewhile(lambda line: line.startswith(b"parent "), header[1:])  # further down git takes it for no parent
+    parents = [line[7:].decode("ascii", "replace") for line in below]
     if len(parents) != 2:
         return ()  # no merge, or one of several after each other
     done = lens.merge_tree(*parents)
