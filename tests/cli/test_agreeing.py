@@ -133,6 +133,26 @@ def test_what_touches_no_control_path_is_signed_and_overridden_without_a_word(te
         assert (said.code, said.err) == (0, ""), said.text
 
 
+def test_the_only_one_who_can_override_it_is_told_before_a_review_takes_that_away(team: Team) -> None:
+    team.signers(team.ada.line() + team.ben.line())
+    said = team.reviewed(team.ben)
+    told = f"({PATH}), and who signs the approval cannot override it: nobody would be left who can."
+    assert told in " ".join(said.err.split())
+    assert " ".join(said.err.split()).index(told) < " ".join(said.err.split()).index("2 commits"), (
+        "before it is paid for"
+    )
+    assert told in " ".join(said.json["notes"])
+
+
+def test_who_is_not_the_only_one_or_signs_nothing_reviews_it_without_a_word(team: Team) -> None:
+    assert team.reviewed(team.ben).json["notes"] == []
+    team.signers(team.ada.line() + team.ben.line())
+    team.world.commit("And more", **{PATH: "Be very kind.\n"})
+    assert "rests on" not in team.reviewed(team.ben, "--no-sign").err
+    assert team.overridden(team.ben).err == ""
+    team.open()
+
+
 # ---- whose signature does not count
 
 

@@ -128,13 +128,15 @@ def _verified(shell: Shell, workspace: Workspace, brief: Brief, *, allowed: bool
 def _asked(shell: Shell, workspace: Workspace, question: ReviewQuestion, asker: Asker) -> Reviewed:
     from git_cto.render.terminal import review_head
     from git_cto.render.words import target_words, uncommitted_words
+    from git_cto.work.agreeing import agreement, own_review
     from git_cto.work.counting import asked_again, will_not_count
     from git_cto.work.reviewing import review
 
     brief = question.brief
     found = brief.survey
     doubts = will_not_count(workspace, found)
-    before = (*doubts, *asked_again(found))
+    alone = () if doubts else own_review(agreement(workspace, found, workspace.signing.signer))
+    before = (*doubts, *alone, *asked_again(found))
     shell.notes(before)
     commits = int(workspace.lens.run("rev-list", "--count", found.change.head, f"^{found.change.base}"))
     added, removed = question.view.lines

@@ -78,6 +78,18 @@ def own_override(one: Agreement | None) -> str:
     return f"{one.me.principal} signed the approval, and who did cannot let in a change to {one.paths} as well"
 
 
+def own_review(one: Agreement | None) -> tuple[str, ...]:
+    """That an approval which we sign leaves nobody who could override it as well, said before a model is asked."""
+    if one is None:
+        return ()
+    left = [other for other in one.may if not same_person(other, one.me)]
+    others = any(not same_person(who, one.me) for record in one.overrides for who in record.signers)
+    if left or others:
+        return ()
+    why = f"it changes what the gate rests on ({one.paths}), and who signs the approval cannot override it"
+    return (f"{why}: nobody would be left who can. With --no-sign {one.me.principal} still may",)
+
+
 class Signing(Struct, frozen=True):
     """What signing the approval as well would do: a note, and whether it is better left out."""
 
