@@ -284,6 +284,8 @@ def test_doctor_says_where_there_are_fewer_people_than_have_to_agree(team: Team,
         assert message == "threshold = 3 cannot be reached: main allows 2 people to sign."
         assert hint == f"{more}, or set a smaller threshold there"
     assert too_few(team, team.ben, team.ci, team.cleo, policy="threshold = 3\n") == []
+    team.signers(team.ben.line() + team.cleo.line(EXPIRED) + team.ci.line(), SIGNED + "threshold = 3\n")
+    assert "threshold = 3 cannot be reached: main allows 2 people to sign." in [message for _, message, _ in told(team)]
     team.signers(team.ben.line() + team.ci.line(), SIGNED.replace("signed", "local") + "threshold = 3\n")
     assert [state for state, _, _ in told(team)] == ["ok"]
 
