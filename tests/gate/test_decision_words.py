@@ -161,6 +161,35 @@ def test_where_no_signature_can_count_that_is_said_and_no_signature_is_asked_for
     assert (len(none.reasons), none.next_step) == (2, "git cto review")
 
 
+def test_reasons_of_signed_ones_stand_alone_where_none_is_unsigned() -> None:
+    old, gone = (replace(record(a_verdict(time=at(n)), f"r{n}"), doubt=why) for n, why in ((1, "expired"), (2, "gone")))
+    assert decision(old, gone, policy=SIGNED).reasons[1].endswith("none does: gone; expired.")
+
+
+def test_that_nobody_may_sign_is_said_once() -> None:
+    """By the record itself, in the midst of other reasons, or on top of them."""
+    nobody: dict[str, Any] = {"nobody": "The list cannot be read.", "to_mend": "mend the list"}
+    doubtful = replace(record(a_verdict(time=at(1)), "d"), doubt="The list cannot be read")
+    other = record(a_verdict(time=at(2)), "o")
+    earlier = record(a_verdict(verdict="revise"), "e", change="0" * 40)
+    said = decision(earlier, doubtful, other, policy=SIGNED, **nobody)
+    assert said.reasons[-1].endswith("none does: The list cannot be read; 1 is not signed.")
+    assert decision(other, policy=SIGNED, **nobody).reasons[-1] == "The list cannot be read."
+    assert (said.next_step, decision(policy=SIGNED, **nobody).next_step) == ("mend the list", "git cto review")
+
+
+def test_where_commits_were_made_anew_it_is_said_what_keeps_the_old_ones() -> None:
+    wrote: dict[str, Any] = {"policy": SIGNED, "authors": frozenset(BEN.names)}
+    first, last = (
+        record(a_verdict(time=at(n)), f"r{n}", signers=(BEN,), head=name * 40) for n, name in ((1, "1"), (2, "2"))
+    )
+    keeps = "merged as it is (git merge --no-ff), that keeps its own authors."
+    assert decision(first, last, **wrote).reasons[-1] == f"It was recorded on 222222222222: {keeps}"
+    assert decision(last, **wrote).reasons[-1] == f"It was recorded on 222222222222: {keeps}"
+    here, unsigned = record(a_verdict(), "h", signers=(BEN,)), record(a_verdict(), "u", head="3" * 40)
+    assert keeps not in " ".join(decision(here, unsigned, **wrote).reasons)
+
+
 # ---- conflicts
 
 
