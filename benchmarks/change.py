@@ -12,10 +12,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import PYTHON, Row, in_turns, milliseconds, print_table
+from benchmarks.common import PYTHON, Peak, Row, in_turns, milliseconds, peak, print_table
 from git_cto.repo.change import identify
 from git_cto.repo.git import discover
 from git_cto.repo.lens import Lens
@@ -103,41 +102,6 @@ def large_shapes() -> Mapping[str, tuple[Files, Files]]:
 
 
 # ---- measuring -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Peak:
-    """How a program ended, and the most memory that it and its children held together, in MB."""
-
-    code: int
-    out: str
-    megabytes: float
-    seconds: float
-
-
-def peak(argv: list[str], cwd: Path, environ: Mapping[str, str] | None = None) -> Peak:
-    """Runs a program and watches its memory (resident, of it and all its descendants) every few milliseconds."""
-    start, most = time.perf_counter(), 0
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(argv, cwd=cwd, env=environ, stdout=out, stderr=subprocess.STDOUT)
-        while process.poll() is None:
-            most = max(most, _resident(process.pid))
-            time.sleep(0.002)
-        out.seek(0)
-        said = out.read().decode("utf-8", "replace")
-    return Peak(process.returncode, said, most / (1 << 20), time.perf_counter() - start)
-
-
-def _resident(pid: int) -> int:
-    """Bytes that a process and its descendants have in memory. What has just ended counts nothing."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        children = [
-            int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()
-        ]
-    except (OSError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_resident(child) for child in children)
 
 
 def _tip(folder: Path, name: str) -> str:

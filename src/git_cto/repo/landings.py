@@ -24,6 +24,7 @@ _CHUNK = 1 << 16  # bytes
 _LONGEST_TIME = 18  # digits
 _FIELDS = ("%H", "%T", "%P", "%ct", "%s")
 _LOG = (
+    *("-c", "core.deltaBaseCacheLimit=1m"),  # git fills whatever it may, and is no faster with more
     "log",
     "--first-parent",
     "--diff-merges=first-parent",
@@ -57,17 +58,21 @@ class Landing(Struct, frozen=True):
 
 
 def landings(lens: Lens, tip: str, without: Sequence[str] = ()) -> Generator[Landing, None, None]:
-    """What landed on the way to commit `tip`, the newest first, except what the commits `without` have already.
+    """What landed on the way to commit `tip`, the newest first, down to one of `without`, at which the branch stood.
 
-    Takes the same memory for any length of history. Raises `GitError` where history is missing.
+    Takes the same memory for any length of history: git is not told of the end, since it would look for it before it
+    says anything, and keep all of it. Raises `GitError` where history is missing.
     """
-    argv = (*_LOG, tip, *(f"^{commit}" for commit in without), "--")
+    argv = (*_LOG, tip, "--")
     process = lens.open(*argv)
     assert process.stdin is not None  # noqa: S101 -- opened with pipes
     assert process.stdout is not None  # noqa: S101
     process.stdin.close()
     try:
-        yield from _parsed(_tokens(process.stdout))
+        for landing in _parsed(_tokens(process.stdout)):
+            if landing.commit in without:
+                return
+            yield landing
         process.stdout.close()
         if process.wait() != 0:
             done = lens.attempt("rev-list", "--first-parent", "--count", *argv[len(_LOG) :])
