@@ -171,7 +171,7 @@ def test_that_nobody_may_sign_is_said_once() -> None:
     nobody: dict[str, Any] = {"nobody": "The list cannot be read.", "to_mend": "mend the list"}
     doubtful = replace(record(a_verdict(time=at(1)), "d"), doubt="The list cannot be read")
     other = record(a_verdict(time=at(2)), "o")
-    earlier = record(a_verdict(verdict="revise"), "e", change="0" * 40)
+    earlier = record(a_verdict(verdict="revise", time=at(3)), "e", change="0" * 40)
     said = decision(earlier, doubtful, other, policy=SIGNED, **nobody)
     assert said.reasons[-1].endswith("none does: The list cannot be read; 1 is not signed.")
     assert decision(other, policy=SIGNED, **nobody).reasons[-1] == "The list cannot be read."
