@@ -148,9 +148,15 @@ class Objects:
         named = len(lines) > 1 and lines[1].startswith(b"parent ")
         return lines[1].removeprefix(b"parent ").decode("ascii") if named else None
 
+    def _tree_of(self, commit: str) -> str:
+        """The tree of a commit, or a name for it. Where git is asked for that by name, it keeps the commit for good."""
+        found = self.read(commit)
+        line = found[1].partition(b"\n")[0] if found and found[0].type == "commit" else b""
+        return line.removeprefix(b"tree ").decode("ascii") if line.startswith(b"tree ") else f"{commit}^{{tree}}"
+
     def entry(self, commit: str, path: str) -> tuple[str, str] | None:
         """Mode and object id of what a commit has at this path; None where it has nothing there."""
-        mode, oid = b"40000", f"{commit}^{{tree}}"
+        mode, oid = b"40000", self._tree_of(commit)
         for name in path.split("/"):
             if mode != b"40000":
                 return None
