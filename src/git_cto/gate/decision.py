@@ -79,9 +79,9 @@ def decide(
     ignored. `standing` is where the change's series stands, where it has one.
     """
     ordered = in_order(records)  # before any is left out: the order of a signed one may hang on an unsigned one
-    asked = [record for record in ordered if _covers(record, change, facts.target)]
+    asked = [record for record in ordered if covers(record, change, facts.target)]
     known = [one for record in ordered if (one := admitted(record, policy.gate, facts.authors))]
-    covering = [record for record in known if _covers(record, change, facts.target)]
+    covering = [record for record in known if covers(record, change, facts.target)]
     about = [record for record in covering if not _approved_elsewhere(record, facts)]
     if facts.conflicts:
         some = ", ".join(facts.conflicts[:3])
@@ -131,7 +131,8 @@ def _against(
     return ()
 
 
-def _covers(record: Record, change: Change, target: Target) -> bool:
+def covers(record: Record, change: Change, target: Target) -> bool:
+    """Whether a record judges or overrides exactly this change for this target; whose word counts is not asked."""
     return (
         isinstance(record.body, VerdictRecord | OverrideRecord)
         and record.subject.change == change.id

@@ -12,10 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto.gate.decision import control_paths
-from git_cto.gate.rounds import in_order
 from git_cto.gate.trust import admitted, by_another, distinct, same_person, standing_approval
 from git_cto.ledger.sshsig import fingerprint
-from git_cto.model import NOBODY, OverrideRecord, VerdictRecord
+from git_cto.model import NOBODY, OverrideRecord
 from git_cto.work.counting import authors_who_do_not_count, in_force
 from git_cto.work.gating import renamed_control_paths
 
@@ -48,7 +47,7 @@ def agreement(workspace: Workspace, found: Survey, public_key: bytes) -> Agreeme
     touched = control_paths(found.change, found.policy, renamed) if me else []
     if me is None or not touched:
         return None
-    counting = [one for record in _about(found) if (one := admitted(record, found.policy.gate, authors))]
+    counting = [one for record in found.decisive if (one := admitted(record, found.policy.gate, authors))]
     return Agreement(
         paths=", ".join(touched[:3]),
         me=me,
@@ -56,16 +55,6 @@ def agreement(workspace: Workspace, found: Survey, public_key: bytes) -> Agreeme
         approval=standing_approval(counting),
         overrides=tuple(one for one in counting if isinstance(one.body, OverrideRecord)),
     )
-
-
-def _about(found: Survey) -> list[Record]:
-    return [
-        one
-        for one in in_order(found.records)
-        if isinstance(one.body, VerdictRecord | OverrideRecord)
-        and (one.subject.change, one.subject.sha256) == (found.change.id, found.change.sha256)
-        and one.body.target == found.target.ref
-    ]
 
 
 def own_override(one: Agreement | None) -> str:
@@ -90,7 +79,7 @@ def own_review(one: Agreement | None) -> tuple[str, ...]:
     return (f"{why}: nobody would be left who can. With --no-sign {one.me.principal} still may",)
 
 
-class Signing(Struct, frozen=True):
+class Effect(Struct, frozen=True):
     """What signing the approval as well would do: a note, and whether it is better left out."""
 
     note: str
@@ -99,7 +88,7 @@ class Signing(Struct, frozen=True):
 
 def signing_the_approval(
     one: Agreement | None, approval: Record, overrides: Iterable[Record], before: frozenset[str]
-) -> Signing | None:
+) -> Effect | None:
     """What to know before one more signature under the approval, None where it takes nothing away.
 
     `overrides` are those that are signed as well; `before` are the ids of what has the signature already.
@@ -114,12 +103,12 @@ def signing_the_approval(
     told = f"it changes what the gate rests on ({one.paths})"
     if by_another(signed, one.approval):
         why = f"{told}, and {one.me.principal} overrides it: who does signs no approval of it, which is left out"
-        return Signing(why, leave_out=True)
+        return Effect(why, leave_out=True)
     left = [other for other in one.may if not any(same_person(other, who) for who in approved.signers)]
     if left:
         who = ", ".join(distinct(left))
-        return Signing(f"{told}: who signs the approval cannot override it, so one of these has to: {who}", False)
-    return Signing(f"{told}, and who signs the approval cannot override it: nobody would be left who can", True)
+        return Effect(f"{told}: who signs the approval cannot override it, so one of these has to: {who}", False)
+    return Effect(f"{told}, and who signs the approval cannot override it: nobody would be left who can", True)
 
 
 def _with(one: Agreement, overrides: Iterable[Record]) -> Sequence[Record]:

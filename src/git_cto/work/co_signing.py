@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from git_cto.errors import UsageError
-from git_cto.gate.decision import plan_of, unsound
+from git_cto.gate.decision import covers, plan_of, unsound
 from git_cto.gate.rounds import in_order
 from git_cto.gate.trust import standing_approval
 from git_cto.ledger.signers import read_signers
@@ -125,13 +125,7 @@ def _to_be_signed(
 
     `checked` are all records. An unsigned verdict stands only where there is no signed one, and a plan likewise.
     """
-    about = [
-        record
-        for record in in_order(checked)
-        if isinstance(record.body, VerdictRecord | OverrideRecord)
-        and (record.subject.change, record.subject.sha256) == (found.change.id, found.change.sha256)
-        and record.body.target == found.target.ref
-    ]
+    about = [record for record in in_order(checked) if covers(record, found.change, found.target)]
     every = [record for record in about if isinstance(record.body, OverrideRecord)]
     overrides = [record for record in every if record.trusted or unsigned_overrides]
     left = [record for record in every if record not in overrides]

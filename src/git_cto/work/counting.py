@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_cto.gate.decision import only_lacks_a_signer
-from git_cto.gate.rounds import in_order
 from git_cto.ledger.signers import SIGNERS_PATH
 from git_cto.ledger.sshsig import fingerprint
 from git_cto.ledger.trusting import Doubt, key_doubt, line_doubt
@@ -160,13 +159,7 @@ def asked_again(found: Survey) -> tuple[str, ...]:
     It does not stand in for an answer: anybody who writes to the notes can make one.
     """
     counted = {one.id for one in found.counted}
-    about = [
-        one
-        for one in in_order(found.records)
-        if isinstance(one.body, VerdictRecord)
-        and (one.subject.change, one.subject.sha256) == (found.change.id, found.change.sha256)
-        and one.body.target == found.target.ref
-    ]
+    about = [one for one in found.decisive if isinstance(one.body, VerdictRecord)]
     approval = only_lacks_a_signer(found.change, found.run or "", found.records, about, found.policy)
     if approval is None or approval.id in counted:
         return ()

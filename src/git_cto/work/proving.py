@@ -15,11 +15,10 @@ from msgspec.structs import replace
 from git_cto.errors import ToolError
 from git_cto.gate.digests import outcomes_digest, plan_digest
 from git_cto.gate.globs import matches
-from git_cto.gate.rounds import in_order
 from git_cto.gate.trust import admitted, why_not_admitted
 from git_cto.ledger.records import kind_of
 from git_cto.ledger.signers import SIGNERS_PATH
-from git_cto.model import OverrideRecord, PlanRecord, VerdictRecord
+from git_cto.model import PlanRecord, VerdictRecord
 from git_cto.render.words import counted, coverage_words
 from git_cto.repo.patch import view
 from git_cto.work.counting import out_of_force
@@ -81,7 +80,7 @@ def _steps(workspace: Workspace, found: Survey, decision: Decision) -> Iterator[
     change = found.change
     size = f"{counted(len(change.files), 'file')}, merge base {change.base[:12]}"
     yield Step("change", bool(change.files), f"{change.id[:12]} ({size}), computed again; sha256 {change.sha256[:16]}…")
-    about = [one for one in in_order(found.records) if _speaks_for(one, found)]
+    about = found.decisive
     yield Step("records", bool(about), f"{counted(len(about), 'record')} about exactly this change and target")
     authors = _authors(workspace, found)
     counting = {one.id: one for record in found.records if (one := admitted(record, found.policy.gate, authors))}
@@ -96,15 +95,6 @@ def _steps(workspace: Workspace, found: Survey, decision: Decision) -> Iterator[
         yield from _verdict(workspace, found, record.body, counting)
     else:
         yield Step("policy", None, f"{found.policy.digest[:16]}… of {found.target.name} at {found.target.commit[:12]}")
-
-
-def _speaks_for(record: Record, found: Survey) -> bool:
-    return (
-        isinstance(record.body, VerdictRecord | OverrideRecord)
-        and record.subject.change == found.change.id
-        and record.subject.sha256 == found.change.sha256
-        and record.body.target == found.target.ref
-    )
 
 
 def _record(record: Record) -> Step:

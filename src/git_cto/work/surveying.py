@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from git_cto.errors import UsageError
+from git_cto.gate.decision import covers
 from git_cto.gate.rounds import Standing, in_order, standing
 from git_cto.gate.trust import for_rounds
 from git_cto.ledger.records import united
@@ -60,6 +61,11 @@ class Survey(Struct, frozen=True, kw_only=True):
             and one.body.target == self.target.ref
             and (unsigned_count or one.trusted or not all(command.passed for command in one.body.commands))
         )
+
+    @property
+    def decisive(self) -> list[Record]:
+        """What judges or overrides exactly this change for this target, in order, whether or not it counts."""
+        return [one for one in in_order(self.records) if covers(one, self.change, self.target)]
 
     @property
     def plan_record(self) -> Record | None:
